@@ -94,6 +94,15 @@ bool same_images(const ReleaseRecord& a, const ReleaseRecord& b) {
                     });
 }
 
+// Whether a stored release is what kiln would write now, but for when and by which kiln it was made: anybody may have
+// put it there, and what is signed is said by who signs.
+bool is_ours(const StoredRelease& stored, ReleaseRecord record) {
+  const bool is_of_past = parse_rfc3339(stored.record.created) <= parse_rfc3339(record.created);
+  record.created = stored.record.created;
+  record.kiln_version = stored.record.kiln_version;
+  return is_of_past && stored.record == record && stored.artifact.digest == release_artifact(record).digest;
+}
+
 oci::Reference tagged(const ReleasedImage& image, const std::string& tag) {
   return oci::Reference::parse(image.repository).with_tag(tag);
 }
@@ -129,7 +138,7 @@ ReleasePlan plan_release(RemoteSession& session, const ReleaseRequest& request) 
     if (const auto now = resolve(session, tagged(plan.record.images[i], request.name))) plan.tags[i].now = now->digest;
   });
   plan.existing = fetch_release(session, request.registry, request.name);
-  if (plan.existing && same_images(plan.existing->record, plan.record)) plan.record = plan.existing->record;
+  if (plan.existing && is_ours(*plan.existing, plan.record)) plan.record = plan.existing->record;
   return plan;
 }
 

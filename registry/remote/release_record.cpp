@@ -50,13 +50,11 @@ oci::Manifest manifest_of(const ReleaseRecord& release, const std::string& paylo
   return manifest;
 }
 
-// nullopt where the tag is missing or names something foreign that is passed over.
+// nullopt where the tag names something foreign that is passed over.
 enum class Foreign { refused, passed_over };
 std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Reference& reference,
-                                          const std::string& repository, Foreign foreign) {
-  const auto found = client.find_manifest(repository, *reference.tag);
-  if (!found) return std::nullopt;
-  const FetchedManifest& fetched = *found;
+                                          const std::string& repository, const FetchedManifest& fetched,
+                                          Foreign foreign) {
   const std::string where = fmt::format("release '{}'", reference.str());
   const bool is_manifest = oci::media_type::is_manifest(fetched.descriptor.media_type);
   const oci::Manifest manifest = is_manifest ? oci::parse_manifest(fetched.bytes, where) : oci::Manifest{};
@@ -79,7 +77,35 @@ std::optional<StoredRelease> read_release(RegistryClient& client, const oci::Ref
   return release;
 }
 
+// What a list names may be deleted by now; what is listed still and cannot be had would be taken for no release.
+// `missing`: tags, or "".
+void refuse_if_still_listed(RegistryClient& client, const oci::Reference& any, const std::string& repository,
+                            const std::vector<std::string>& missing) {
+  const auto is_tag = [](const std::string& tag) { return !tag.empty(); };
+  if (std::none_of(missing.begin(), missing.end(), is_tag)) return;
+  const std::vector<std::string> now = client.find_tags(repository).value_or(TagList()).tags;
+  for (const std::string& tag : missing) {
+    if (!is_tag(tag) || std::find(now.begin(), now.end(), tag) == now.end()) continue;
+    throw Error(Category::network, fmt::format("release '{}': the registry lists it, and answers that it is not there",
+                                               any.with_tag(tag).str()));
+  }
+}
+
 }  // namespace
+
+void require_of_registry(const ReleaseRecord& release, const std::string& registry_and_namespace) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(Category::network, fmt::format("release '{}' of '{}' {}; a record is good for the registry that it was "
+                                               "made for alone",
+                                               release.name, registry_and_namespace, what));
+  };
+  if (release.registry != registry_and_namespace)
+    refuse(fmt::format("is the record of '{}'", printable(release.registry)));
+  const std::string host = registry_and_namespace.substr(0, registry_and_namespace.find('/') + 1);
+  for (const ReleasedImage& image : release.images) {
+    if (!image.repository.starts_with(host)) refuse(fmt::format("holds '{}'", image.repository));
+  }
+}
 
 oci::Reference ReleasedImage::by_digest() const {
   oci::Reference reference = oci::Reference::parse(repository);
@@ -172,7 +198,12 @@ std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::st
                                            const std::string& name) {
   const oci::Reference reference = release_reference(registry_and_namespace, name);
   RegistryClient client = session.client_for(reference);
-  return read_release(client, reference, session.repository_of(reference).repository, Foreign::refused);
+  const std::string repository = session.repository_of(reference).repository;
+  const auto fetched = client.find_manifest(repository, name);
+  if (!fetched) return std::nullopt;
+  auto release = read_release(client, reference, repository, *fetched, Foreign::refused);
+  if (release) require_of_registry(release->record, registry_and_namespace);
+  return release;
 }
 
 std::vector<StoredRelease> fetch_releases(RemoteSession& session, const std::string& registry_and_namespace) {
@@ -181,11 +212,18 @@ std::vector<StoredRelease> fetch_releases(RemoteSession& session, const std::str
   const std::string repository = session.repository_of(any).repository;
   const std::vector<std::string> tags = client.find_tags(repository).value_or(TagList()).tags;
   std::vector<std::optional<StoredRelease>> read(tags.size());
+  std::vector<std::string> missing(tags.size());
   ThreadPool pool(std::max<std::size_t>(1, session.settings().parallel_requests));
   pool.parallel_for(tags.size(), [&](std::size_t i) {
     RegistryClient own = client;
-    read[i] = read_release(own, any.with_tag(tags[i]), repository, Foreign::passed_over);
+    const auto fetched = own.find_manifest(repository, tags[i]);
+    if (fetched) {
+      read[i] = read_release(own, any.with_tag(tags[i]), repository, *fetched, Foreign::passed_over);
+    } else {
+      missing[i] = tags[i];
+    }
   });
+  refuse_if_still_listed(client, any, repository, missing);
   std::vector<StoredRelease> releases;
   for (auto& release : read) {
     if (release) releases.push_back(std::move(*release));

@@ -75,12 +75,17 @@ struct StoredRelease {
   oci::Descriptor artifact;
 };
 
+// Error{network} where a record is of another registry and namespace than these, or holds images of another registry: a
+// record that was copied, or made by somebody else, would lead to tags that were not asked for.
+void require_of_registry(const ReleaseRecord& release, const std::string& registry_and_namespace);
+
 // nullopt where the registry has none of that name. Error{network} where the tag names something else than a release,
-// or one of another name.
+// or one of another name or registry (require_of_registry()).
 std::optional<StoredRelease> fetch_release(RemoteSession& session, const std::string& registry_and_namespace,
                                            const std::string& name);
-// All releases, oldest first; empty where the repository does not exist. Tags that name something else are passed over,
-// a release that cannot be read is an error.
+// All releases, oldest first; empty where the repository does not exist. Tags that name something else are passed over;
+// a release that cannot be read, or that is listed and cannot be had, is an error. A record of another registry is
+// among them: what it names is released somewhere.
 std::vector<StoredRelease> fetch_releases(RemoteSession& session, const std::string& registry_and_namespace);
 // The artifact a record becomes: its bytes depend on nothing but the record.
 oci::Descriptor release_artifact(const ReleaseRecord& release);

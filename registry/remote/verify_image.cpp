@@ -26,8 +26,11 @@ class ManifestWalk {
   ManifestWalk(RegistryClient client, std::string repository, ImageVerdict& verdict)
       : client_(std::move(client)), repository_(std::move(repository)), verdict_(verdict) {}
 
-  void walk(const oci::Descriptor& wanted, bool is_root) {
+  // `depth`: of indexes around it.
+  void walk(const oci::Descriptor& wanted, int depth) {
     if (!seen_.insert(wanted.digest).second) return;
+    if (verdict_.manifests >= oci::kMostImageDocuments)
+      throw Error(Category::network, fmt::format("it has more than {} manifests", oci::kMostImageDocuments));
     const bool is_known = wanted.size != 0 && !wanted.media_type.empty();
     const auto found =
         client_.find_manifest(repository_, wanted.digest.str(), is_known ? std::optional(wanted) : std::nullopt);
@@ -40,12 +43,14 @@ class ManifestWalk {
       throw Error(Category::network,
                   fmt::format("expected digest '{}', got '{}'", wanted.digest.str(), fetched.descriptor.digest.str()));
     }
-    if (is_root) verdict_.root = fetched.descriptor;
+    if (depth == 0) verdict_.root = fetched.descriptor;
     ++verdict_.manifests;
     verdict_.bytes += fetched.bytes.size();
     const std::string where = fmt::format("manifest '{}'", wanted.digest.str());
     if (oci::media_type::is_index(fetched.descriptor.media_type)) {
-      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests) walk(child, false);
+      if (depth >= oci::kMostIndexNesting)
+        throw Error(Category::network, fmt::format("indexes are nested more than {} deep", oci::kMostIndexNesting));
+      for (const oci::Descriptor& child : oci::parse_index(fetched.bytes, where).manifests) walk(child, depth + 1);
       return;
     }
     const oci::Manifest manifest = oci::parse_manifest(fetched.bytes, where);
@@ -83,7 +88,7 @@ std::vector<ImageVerdict> verify_images(RemoteSession& session, std::span<const 
         [&] {
           verdicts[i].root = images[i].root;
           ManifestWalk walk(session.client(images[i].place.endpoint), images[i].place.repository, verdicts[i]);
-          walk.walk(images[i].root, true);
+          walk.walk(images[i].root, 0);
           blobs[i] = std::move(walk.blobs);
         });
   });

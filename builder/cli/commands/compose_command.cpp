@@ -110,6 +110,7 @@ StoredRelease wanted_release(RemoteSession& session, const PinWords& words, cons
     auto releases = fetch_releases(session, registry);
     if (releases.empty())
       throw Error(Category::usage, fmt::format("'{}' has no releases; 'kiln release create' makes one", registry));
+    require_of_registry(releases.back().record, registry);
     return std::move(releases.back());
   }
   auto release = fetch_release(session, registry, words.release);

@@ -58,6 +58,62 @@ TEST_CASE("releases are listed oldest first, and what else is in their repositor
             .find("is no release of kiln") != std::string::npos);
 }
 
+TEST_CASE("a record that was made for another registry leads nowhere") {
+  Remote remote;
+  ReleaseRecord release = record(remote, remote.remote_image("acme/app", "latest", {"layer"}));
+  put_release(remote.session(), release);
+  const auto manifest = remote.client().fetch_manifest("acme/releases", "v1");
+  for (const oci::Descriptor& blob : oci::parse_manifest(manifest.bytes, "release").layers)
+    remote.registry.add_blob("prod/releases", remote.client().fetch_blob_bytes("acme/releases", blob));
+  remote.registry.add_blob("prod/releases", "{}");
+  remote.registry.add_manifest("prod/releases", "v1", manifest.bytes, manifest.descriptor.media_type);
+  const std::string prod = remote.registry.authority() + "/prod";
+  CHECK(remote.failing([&] { fetch_release(remote.session(), prod, "v1"); })
+            .find("is the record of '" + release.registry + "'") != std::string::npos);
+  CHECK(fetch_releases(remote.session(), prod).size() == 1);
+  release.images[0].repository = "r.example/acme/app";
+  put_release(remote.session(), release);
+  CHECK(remote.failing([&] { fetch_release(remote.session(), release.registry, "v1"); })
+            .find("holds 'r.example/acme/app'") != std::string::npos);
+}
+
+TEST_CASE("a release that is listed and cannot be had is an error, and one that is deleted meanwhile none") {
+  Remote remote;
+  const ReleaseRecord release = record(remote, remote.remote_image("acme/app", "latest", {"layer"}));
+  put_release(remote.session(), release);
+  bool is_listed = true;
+  remote.registry.script([&](const SeenRequest& request, int count) {
+    if (request.is("GET", "/manifests/v1")) return Reaction{Reaction::Kind::answer, {404, {}, ""}, 0};
+    if (request.is("GET", "/tags/list") && count > 1 && !is_listed)
+      return Reaction{Reaction::Kind::answer, {200, {}, R"({"name":"acme/releases","tags":[]})"}, 0};
+    return Reaction{};
+  });
+  CHECK(remote.failing([&] { fetch_releases(remote.session(), release.registry); })
+            .find("the registry lists it, and answers that it is not there") != std::string::npos);
+  is_listed = false;
+  CHECK(fetch_releases(remote.session(), release.registry).empty());
+}
+
+TEST_CASE("indexes in one another are looked at as deep as an image may have them") {
+  Remote remote;
+  oci::Descriptor inner = remote.remote_image("acme/app", "", {"layer"});
+  const RemoteRepository place{{remote.registry.authority(), Security::verified}, "acme/app"};
+  for (int depth = 1; depth <= oci::kMostIndexNesting + 1; ++depth) {
+    oci::Index index;
+    index.manifests = {inner};
+    const std::string text = oci::serialise(index);
+    remote.registry.add_manifest("acme/app", "1", text, index.media_type);
+    inner = {index.media_type, oci::sha256_of(text), text.size(), {}, {}, {}};
+    const std::vector<ImageAtRegistry> images = {{place, inner}};
+    if (depth <= oci::kMostIndexNesting) {
+      CHECK(verify_images(remote.session(), images)[0].is_whole());
+    } else {
+      CHECK(remote.failing([&] { verify_images(remote.session(), images); }).find("indexes are nested more than") !=
+            std::string::npos);
+    }
+  }
+}
+
 TEST_CASE("an image of a release is found by its target, its repository or that one's last part") {
   Remote remote;
   const ReleaseRecord release = record(remote, remote.remote_image("acme/app", "latest", {"layer"}));
