@@ -64,6 +64,7 @@ class Reader {
     } else {
       list_tags();
     }
+    refer_by_tags();
     while (!todo_.empty()) {
       std::vector<Digest> wave(todo_.begin(), todo_.end());
       todo_.clear();
@@ -144,7 +145,18 @@ class Reader {
     StoredManifest& manifest = contents_.manifests[digest];
     manifest.tags.insert(std::upper_bound(manifest.tags.begin(), manifest.tags.end(), tag), tag);
     manifest.date = later(manifest.date, date_in_tag(tag));
-    if (const auto subject = digest_in_tag(tag)) manifest.subject = subject;
+  }
+
+  // One with a tag of its own is what that tag says: another tag makes it nothing that goes with an image.
+  void refer_by_tags() {
+    for (auto& [digest, manifest] : contents_.manifests) {
+      std::optional<Digest> subject;
+      for (const std::string& tag : manifest.tags) {
+        subject = digest_in_tag(tag);
+        if (!subject) break;
+      }
+      if (subject) manifest.subject = subject;
+    }
   }
 
   // A registry may withhold single manifests: for a scanner's findings (Artifactory answers 403, Harbor 403 or 412), by

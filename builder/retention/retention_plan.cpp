@@ -25,7 +25,16 @@ bool is_image(const StoredManifest& manifest) {
   return !manifest.tags.empty() && !manifest.subject && manifest.problem.empty();
 }
 
-// What the tagged indexes of a repository hold, indexes in them followed: parts of an image, whatever their tags.
+// Whether a tag of a part says no more than one of its index: "20261120-1-arm64" of "20261120-1".
+bool is_derived(const std::string& tag, const StoredManifest& index) {
+  return std::any_of(index.tags.begin(), index.tags.end(), [&](const std::string& above) {
+    return tag == above ||
+           (tag.starts_with(above) && std::string_view("-_.").find(tag[above.size()]) != std::string_view::npos);
+  });
+}
+
+// What the tagged indexes of a repository hold, indexes in them followed: parts of an image. One with a tag of its own
+// is an image besides, or an index that somebody adds would take it along.
 std::set<Digest> parts_of_indexes(const RepositoryContents& contents) {
   std::vector<const StoredManifest*> todo;
   for (const auto& [digest, manifest] : contents.manifests) {
@@ -37,7 +46,11 @@ std::set<Digest> parts_of_indexes(const RepositoryContents& contents) {
     todo.pop_back();
     for (const Digest& child : index->children) {
       const auto found = contents.manifests.find(child);
-      if (found != contents.manifests.end() && parts.insert(child).second) todo.push_back(&found->second);
+      if (found == contents.manifests.end()) continue;
+      const std::vector<std::string>& tags = found->second.tags;
+      if (!std::all_of(tags.begin(), tags.end(), [&](const std::string& tag) { return is_derived(tag, *index); }))
+        continue;
+      if (parts.insert(child).second) todo.push_back(&found->second);
     }
   }
   return parts;
@@ -52,7 +65,11 @@ void keep_images(const RepositoryContents& contents, const RetentionRules& rules
   // Of one day's tags the greater name counts as the newer: there has to be an order, and the same one every time.
   std::sort(images.begin(), images.end(), [](const auto* a, const auto* b) { return a->tags.back() > b->tags.back(); });
   std::vector<std::optional<UnixSeconds>> dates;
-  for (const StoredManifest* image : images) dates.push_back(image->date);
+  for (const StoredManifest* image : images) {
+    // A tag of a day that is not yet would stand before all others for years.
+    const bool is_of_future = image->date && *image->date > rules.now + kUntaggedAge;
+    dates.push_back(is_of_future ? std::nullopt : image->date);
+  }
   const std::vector<std::string> reasons = kept_by_age(rules.retention, dates);
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (!reasons[i].empty()) kept.emplace(images[i]->descriptor.digest, reasons[i]);

@@ -61,6 +61,17 @@ HostileOptions github() {
 
 }  // namespace
 
+TEST_CASE("a tag that names another image's digest makes an image with a tag of its own no part of that") {
+  Pruning pruning;
+  pruning.days(3);
+  const auto newest = pruning.client().fetch_manifest("acme/app", "20261103-abc");
+  pruning.registry.add_manifest("acme/app", "sha256-" + std::string(pruning.images[0].digest.hex()) + ".x",
+                                newest.bytes, newest.descriptor.media_type);
+  const RetentionPlan plan = pruning.plan();
+  REQUIRE(plan.deletions == 1);
+  CHECK(plan.repositories[0].deletions[0].digest == pruning.images[0].digest);
+}
+
 TEST_CASE("what a plan names is deleted, and nothing else") {
   Pruning pruning;
   pruning.days(5);

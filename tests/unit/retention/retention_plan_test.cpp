@@ -120,6 +120,23 @@ TEST_CASE("a child that has a kept tag of its own survives its index") {
   CHECK(deleted_by(repo, rules) == set_of({"old index"}));
 }
 
+TEST_CASE("an index of an old day takes no images along that have days of their own") {
+  Repo repo;
+  repo.add("index", {"20261101-x"}, 20).children = {digest_of("newest"), digest_of("part")};
+  repo.add("newest", {"20261120-b"}, 1);
+  repo.add("part", {"20261101-x-arm64"}, 20);
+  repo.add("older", {"20261119-a"}, 2);
+  CHECK(deleted_by(repo, last(1)) == set_of({"index", "part", "older"}));
+}
+
+TEST_CASE("a tag of a day that is not yet is no date") {
+  Repo repo;
+  repo.add("future", {"20991231-x"}, -26000);
+  repo.add("new", {"20261121-a"}, 0);
+  repo.add("old", {"20261101-a"}, 20);
+  CHECK(deleted_by(repo, last(1)) == set_of({"old"}));
+}
+
 TEST_CASE("what refers to a kept image stays, and goes before the image that goes") {
   Repo repo;
   repo.add("new", {"2"}, 0);
