@@ -157,7 +157,9 @@ void check_run_lines(const RunNetworkRule& rule, const PlannedTarget& planned, c
 }
 
 bool is_root_user(std::string_view user) {
-  const std::string_view name = user.substr(0, user.find(':'));
+  std::string_view name = user.substr(0, user.find(':'));
+  // Container engines read "+0" and "-0" as numbers.
+  if (name.size() > 1 && (name.front() == '+' || name.front() == '-')) name.remove_prefix(1);
   return name.empty() || name == "root" || name.find_first_not_of('0') == std::string_view::npos;
 }
 

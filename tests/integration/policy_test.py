@@ -4,6 +4,7 @@
 import json
 import re
 import shutil
+import urllib.request
 
 import harness
 
@@ -166,6 +167,19 @@ class LineRules(Policy):
         self.assertNotIn("Dockerfile:3: run_network", result.stderr)
         self.policy(run_network={"level": "deny", "allow": [{"command": "echo fetched*"}]})
         self.assert_kept()
+
+    def test_an_image_whose_config_is_called_something_else_is_not_passed_over(self):
+        self.policy(user={"level": "deny", "images": ["*"]}, size={"level": "deny", "max": "1GB"})
+        digest = self.kiln("digest", self.base).stdout.strip()
+        _, _, body = self.server.get(f"/v2/bases/base/manifests/{digest}", {"Accept": "application/vnd.oci.image.manifest.v1+json"})
+        manifest = json.loads(body)
+        manifest["config"]["mediaType"] = "application/octet-stream"
+        put = urllib.request.Request(f"http://{self.at}/v2/bases/base/manifests/odd", json.dumps(manifest).encode(), method="PUT",
+                                     headers={"Content-Type": manifest["mediaType"]})
+        urllib.request.urlopen(put, timeout=60).close()
+        findings = self.check(f"{self.at}/bases/base:odd", code=1)["findings"]
+        self.assertEqual([finding["rule"] for finding in findings], ["user", "size"])
+        self.assertIn("is of the kind 'application/octet-stream', which is no image's", findings[0]["message"])
 
     def test_programs_do_not_run_as_root(self):
         self.policy(user={"level": "deny"})

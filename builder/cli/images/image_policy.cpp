@@ -45,7 +45,15 @@ void ImagePolicy::check_manifest(const oci::Reference& name, const oci::Descript
   }
   const oci::Manifest parsed =
       oci::parse_manifest(store.read(manifest.digest), fmt::format("manifest of '{}'", name.str()));
-  if (!is_image_config(parsed.config.media_type)) return;
+  if (!is_image_config(parsed.config.media_type)) {
+    // An artifact is no image; what says that it is neither may be taken for one by others.
+    if (!parsed.artifact_type.empty() || parsed.config.media_type == oci::media_type::kOciEmpty) return;
+    report_unseen_image(policy_.rules, image,
+                        fmt::format("the config of {} is of the kind '{}', which is no image's",
+                                    manifest.digest.short_hex(), printable(parsed.config.media_type)),
+                        findings_);
+    return;
+  }
   const oci::ImageConfig config =
       oci::parse_image_config(store.read(parsed.config.digest), fmt::format("config of '{}'", name.str()));
   image.config = &config;

@@ -105,6 +105,7 @@ TEST_CASE("without words about images these two rules are about services alone")
 }
 
 TEST_CASE("root is known by its name, its number and by being what is meant where nothing is said") {
-  for (const char* user : {"", "root", "0", "00", "root:app", "0:0", ":app"}) CHECK(is_root_user(user));
-  for (const char* user : {"app", "1000", "10:0", "rooty"}) CHECK_FALSE(is_root_user(user));
+  for (const char* user : {"", "root", "0", "00", "root:app", "0:0", ":app", "+0", "-0", "+0:7"})
+    CHECK(is_root_user(user));
+  for (const char* user : {"app", "1000", "10:0", "rooty", "+1", "+", "-"}) CHECK_FALSE(is_root_user(user));
 }
