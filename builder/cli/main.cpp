@@ -1,9 +1,14 @@
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <iostream>
+#include <system_error>
 
 #include "base/core_files.hpp"
 #include "base/text.hpp"
@@ -20,6 +25,27 @@ namespace {
 void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
+// Whether a pipe has no reader any more: one that has read enough of a list wants no error of it.
+bool is_reader_gone(int fd) {
+  pollfd end{fd, POLLOUT, 0};
+  return ::poll(&end, 1, 0) == 1 && (end.revents & POLLERR) != 0;
+}
+
+kiln::Error output_error(const std::string& reason) {
+  return {kiln::Category::machine, "cannot write to standard output" + (reason.empty() ? "" : ": " + reason)};
+}
+
+// What a buffer still holds is written, or it is an error: a program would take what it does not get for an answer.
+void finish_output() {
+  std::cout.flush();
+  errno = 0;
+  const bool is_flushed = std::fflush(stdout) == 0;
+  const int error_number = errno;
+  const bool is_written = is_flushed && std::ferror(stdout) == 0 && std::cout.good();
+  if (!is_written && !is_reader_gone(STDOUT_FILENO))
+    throw output_error(error_number ? kiln::errno_text(error_number) : "");
 }
 
 }  // namespace
@@ -40,6 +66,7 @@ int main(int argc, char** argv) {
     kiln::cli::add_commands(arguments);
     const int code = arguments.parse(argc, argv, cancel);
     if (debug_memory) kiln::cli::print_memory_marks();
+    finish_output();
     return code;
   } catch (const kiln::Error& error) {
     return kiln::cli::report_error(error, cancel);
@@ -48,6 +75,10 @@ int main(int argc, char** argv) {
     const bool is_name = error.code() == std::errc::filename_too_long;
     const std::string what = "cannot use '" + kiln::printable(error.path1().native()) + "': " + error.code().message();
     return kiln::cli::report_error({is_name ? kiln::Category::usage : kiln::Category::machine, what}, cancel);
+  } catch (const std::system_error& error) {
+    if (!std::ferror(stdout)) return kiln::cli::report_error({kiln::Category::machine, error.what()}, cancel);
+    if (is_reader_gone(STDOUT_FILENO)) return 0;
+    return kiln::cli::report_error(output_error(error.code().message()), cancel);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: internal: %s\n", error.what());
     return 4;

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What a command is given is used, refused, or said to be of no use: nothing is passed over in silence."""
 
+import os
 import re
+import subprocess
 
 import harness
 from tests.integration.buildx_flags_test import BAKE_VALUES, VALUES
@@ -125,6 +127,30 @@ class Words(harness.KilnTest):
             self.assertIn(f"no output is an image, so nothing has the {what}", told)
         told = self.kiln("build", "--annotation", "manifest[linux/arm64]:c=1", "--platform", "linux/amd64", "app").stderr
         self.assertIn("linux/arm64 is not built, so nothing has the annotations 'c'", told)
+
+class EmptyValues(Words):
+    def test_an_empty_value_takes_no_word_behind_it(self):
+        for flag in ("--label", "--report", "--network", "--no-cache"):
+            result = self.kiln("build", f"{flag}=", "--offline", "app", code=2)
+            self.assertIn(f"'{flag}=' has no value behind its '='", result.stderr)
+        self.kiln("build", "--build-arg=EMPTY=", "app")
+
+
+class Output(harness.KilnTest):
+    def test_what_cannot_be_written_is_an_error(self):
+        for words in (["version"], ["schema", "image"]):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([harness.kiln_binary(), *words], stdout=full, stderr=subprocess.PIPE, text=True, env=self.environment(), timeout=60)
+            self.assertEqual(result.returncode, 4, words)
+            self.assertRegex(result.stderr, "^error: cannot write to standard output")
+
+    def test_a_reader_that_has_gone_is_none(self):
+        for words in (["version"], ["schema", "image"]):
+            reader, writer = os.pipe()
+            os.close(reader)
+            result = subprocess.run([harness.kiln_binary(), *words], stdout=writer, stderr=subprocess.PIPE, text=True, env=self.environment(), timeout=60)
+            os.close(writer)
+            self.assertEqual((result.returncode, result.stderr), (0, ""), words)
 
 
 if __name__ == "__main__":

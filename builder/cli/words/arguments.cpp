@@ -57,6 +57,11 @@ void allow_one_command(CLI::App& app) { app.require_subcommand(0, 1); }
 std::vector<std::string> words_of(int argc, char** argv) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   const auto mark = std::find(words.begin(), words.end(), "--");
+  // CLI11 would take the next word for the value, a flag among them.
+  for (auto word = words.begin(); word != mark; ++word) {
+    if (word->starts_with("--") && word->find('=') == word->size() - 1)
+      throw Error(Category::usage, fmt::format("'{}' has no value behind its '='", printable(*word)));
+  }
   if (mark == words.end() || mark == words.begin()) return words;
   const auto has_dash = [](const std::string& word) { return word.size() > 1 && word.starts_with("-"); };
   if (std::none_of(mark + 1, words.end(), has_dash)) words.erase(mark);
