@@ -64,12 +64,19 @@ fs::path ReportStore::save(const BuildReport& report) const {
 
 std::optional<BuildReport> ReportStore::latest() const {
   // A process that saves at the same time may remove what was listed; then there is a newer one.
+  fs::path missed;
   for (;;) {
     const std::vector<fs::path> files = list();
     if (files.empty()) return std::nullopt;
     const fs::path& newest = files.back();
     const std::optional<std::string> text = read_file_if_exists(newest, kMaxReportBytes);
-    if (!text) continue;
+    if (!text) {
+      if (newest == missed)
+        throw Error(Category::machine,
+                    fmt::format("'{}' is a link to what is not there; remove it", printable(newest.native())));
+      missed = newest;
+      continue;
+    }
     return with_context([&] { return fmt::format("remove '{}' to see the one before", newest.string()); },
                         [&] { return parse_report(*text, newest.string(), Category::machine); });
   }

@@ -52,7 +52,7 @@ int run_images(bool as_json) {
     } else {
       table.add({{printable(named.name)},
                  {named.descriptor.digest.short_hex()},
-                 {join(image.platforms, ",")},
+                 {printable(join(image.platforms, ","))},
                  {human_bytes(image.bytes)}});
     }
   }

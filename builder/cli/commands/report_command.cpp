@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <memory>
 #include <set>
 
@@ -91,7 +92,7 @@ GrowthLimit parse_growth_limit(std::string_view text) {
   value.remove_suffix(1);
   double pct = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), pct);
-  if (error != std::errc() || end != value.data() + value.size() || !(pct >= 0)) throw refuse();
+  if (error != std::errc() || end != value.data() + value.size() || !(pct >= 0) || !std::isfinite(pct)) throw refuse();
   limit.pct = pct;
   return limit;
 }

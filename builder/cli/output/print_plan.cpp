@@ -152,7 +152,7 @@ class PlanPrinter {
     for (const ForeseenStep& step : target.steps) {
       const std::string place = step.line ? fmt::format("{}:{}", step.file, step.line) : step.file;
       table.add({{fmt::format("  {}", to_string(step.expectation)), style_of(step.expectation)},
-                 {place, TextStyle::dim},
+                 {printable(place), TextStyle::dim},
                  {step.seconds ? human_seconds(*step.seconds) : "?"},
                  {step.bytes ? human_bytes(*step.bytes) : "?"},
                  {printable(cut(step.text) + reason_of(step))}});

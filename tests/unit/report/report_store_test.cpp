@@ -55,6 +55,16 @@ TEST_CASE("a damaged report is named, with what to do") {
   CHECK_ERROR(store.latest(), Category::machine, message.c_str());
 }
 
+TEST_CASE("a link to nothing in the place of the newest report is named") {
+  const TempDir home;
+  const ReportStore store(home.path() / "reports", home.path() / "locks/reports");
+  store.save(BuildReport{});
+  const fs::path link = home.path() / "reports/0000000009.json";
+  fs::create_symlink("/nonexistent/x", link);
+  const std::string message = "'" + link.string() + "' is a link to what is not there; remove it";
+  CHECK_ERROR(store.latest(), Category::machine, message.c_str());
+}
+
 TEST_CASE("reports saved at the same time get numbers of their own") {
   const TempDir home;
   std::vector<std::thread> threads;
