@@ -5,6 +5,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace kiln {
 
 namespace {
@@ -13,11 +15,10 @@ using Labels = std::initializer_list<std::pair<std::string_view, std::string_vie
 
 std::string escaped_label(std::string_view value) {
   std::string result;
-  for (const char c : value) {
-    if (c == '\\' || c == '"') result += '\\';
-    if (c == '\n') {
-      result += "\\n";
-    } else {
+  for (const std::string_view line : split(value, '\n')) {
+    if (line.data() != value.data()) result += "\\n";
+    for (const char c : printable(line)) {
+      if (c == '\\' || c == '"') result += '\\';
       result += c;
     }
   }

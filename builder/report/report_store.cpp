@@ -18,8 +18,9 @@ namespace {
 constexpr std::uint64_t kMaxReportBytes = std::uint64_t{256} << 20;
 
 std::optional<std::uint64_t> number_of(const fs::path& file) {
-  if (file.extension() != ".json") return std::nullopt;
-  return parse_unsigned(file.stem().string());
+  constexpr std::size_t kDigits = 10;
+  const std::string stem = file.stem().string();
+  return file.extension() == ".json" && stem.size() == kDigits ? parse_unsigned(stem) : std::nullopt;
 }
 
 }  // namespace

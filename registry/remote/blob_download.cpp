@@ -70,6 +70,7 @@ std::optional<RegistryAnswer> BlobDownload::stream(std::uint64_t offset, const B
     RegistryRequest request;
     request.path = "/v2/" + repository_ + "/blobs/" + blob_.digest.str();
     request.url = elsewhere;
+    request.anonymous = elsewhere.has_value();
     request.repository = repository_;
     request.scope = Scope::pull(repository_);
     request.retrying = Retrying::no;

@@ -114,7 +114,7 @@ RegistryAnswer RegistryTransport::send_once(const RegistryRequest& request, cons
   const auto rewound = [&] { return !request.body || request.body->rewind(); };
   Authenticator& authenticator = this->authenticator(request.repository);
   for (;;) {
-    const bool home = origin_.is_home(at);
+    const bool home = !request.anonymous && origin_.is_home(at);
     const std::string authorization = home ? authenticator.authorization(scope) : "";
     pace_.take();
     RegistryAnswer answer = send_to(request, at, authorization);

@@ -30,6 +30,7 @@ struct RegistryRequest {
   HttpHeaders headers;
   std::shared_ptr<RequestBody> body;
   std::string repository;  // whose credentials count; may be empty
+  bool anonymous = false;  // no credentials go along, wherever it leads: somebody else than the registry says the URL
   Scope scope;
   Retrying retrying = Retrying::yes;
   std::function<bool(int, const HttpHeaders&)> wants_body;

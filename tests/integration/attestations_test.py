@@ -210,6 +210,18 @@ class Referrers(Attested):
         self.assertIn("no difference", self.kiln("diff", name, copy).stdout)
         self.assertEqual(self.pushed_image(name).digest, digest)
 
+    def test_what_is_listed_for_an_image_and_attached_to_another_one_is_not_copied(self):
+        other = self.build("app:2", "--sbom=true", "--build-arg", "VERSION=2")
+        entry = self.referrers("app", other)[0]
+        self.write("app/f", "another")
+        digest = self.build("app:1")
+        listing = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry]}
+        self.server.put_manifest("acme/app", digest.replace(":", "-"), json.dumps(listing), listing["mediaType"])
+        result = self.kiln("copy", f"{self.base}/app:1", f"{self.base}/copy:1")
+        self.assertIn(f"is listed as attached to {digest} and is not: it names {other}; not copied", result.stderr)
+        self.assertEqual(self.manifest("copy", entry["digest"])[0], 404)
+        self.assertEqual(self.manifest("copy", other.replace(":", "-"))[0], 404)
+
     def test_what_cannot_be_attached_fails_the_push_with_the_reason_and_is_attached_by_the_next(self):
         digest = self.build("app:1")
         listing = self.server.data / f"docker/registry/v2/repositories/acme/app/_manifests/tags/{digest.replace(':', '-')}"

@@ -4,7 +4,6 @@
 import json
 import re
 import shutil
-import urllib.request
 
 import harness
 
@@ -174,9 +173,7 @@ class LineRules(Policy):
         _, _, body = self.server.get(f"/v2/bases/base/manifests/{digest}", {"Accept": "application/vnd.oci.image.manifest.v1+json"})
         manifest = json.loads(body)
         manifest["config"]["mediaType"] = "application/octet-stream"
-        put = urllib.request.Request(f"http://{self.at}/v2/bases/base/manifests/odd", json.dumps(manifest).encode(), method="PUT",
-                                     headers={"Content-Type": manifest["mediaType"]})
-        urllib.request.urlopen(put, timeout=60).close()
+        self.server.put_manifest("bases/base", "odd", json.dumps(manifest), manifest["mediaType"])
         findings = self.check(f"{self.at}/bases/base:odd", code=1)["findings"]
         self.assertEqual([finding["rule"] for finding in findings], ["user", "size"])
         self.assertIn("is of the kind 'application/octet-stream', which is no image's", findings[0]["message"])

@@ -3,18 +3,10 @@
 
 import datetime
 import json
-import urllib.request
 
 import harness
 
 from tests.support.web_server import WebServer
-
-
-def put_manifest(server, repository, tag, text, media_type):
-    request = urllib.request.Request(f"http://{server.address}/v2/{repository}/manifests/{tag}", data=text.encode(),
-                                     headers={"Content-Type": media_type}, method="PUT")
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
-        assert answer.status == 201
 
 
 class Prune(harness.KilnTest):
@@ -84,7 +76,7 @@ class Prune(harness.KilnTest):
         index = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
             {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": self.digests[2],
              "size": len(self.kiln("inspect", "--raw", f"{self.repository}:20261102").stdout.encode())}]})
-        put_manifest(self.server, "acme/app", "20261107", index, "application/vnd.oci.image.index.v1+json")
+        self.server.put_manifest("acme/app", "20261107", index, "application/vnd.oci.image.index.v1+json")
         self.prune("--yes")
         # The index of the 7th and the image of the 6th are the last two.
         self.assertEqual(self.tags(), ["20261101", "20261102", "20261106", "20261107", "latest"])
@@ -165,7 +157,7 @@ class CacheEntries(harness.KilnTest):
             manifest = self.manifest(tag)
             created = datetime.datetime.fromisoformat(manifest["annotations"]["org.opencontainers.image.created"].replace("Z", "+00:00"))
             manifest["annotations"]["org.opencontainers.image.created"] = (created - datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
-            put_manifest(self.server, "acme/cache", tag, json.dumps(manifest), "application/vnd.oci.image.manifest.v1+json")
+            self.server.put_manifest("acme/cache", tag, json.dumps(manifest), "application/vnd.oci.image.manifest.v1+json")
 
     def prune(self, *args):
         return self.kiln("prune", "--registry", *args, cwd=self.folder / "fleet").stdout

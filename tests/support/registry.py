@@ -97,8 +97,15 @@ class Registry:
 
     def get(self, path, headers=None):
         """(status, headers, body) of a request as the registry's user."""
+        return self._send("GET", path, headers)
+
+    def put_manifest(self, repository, tag, text, media_type):
+        status, _, body = self._send("PUT", f"/v2/{repository}/manifests/{tag}", {"Content-Type": media_type}, text.encode())
+        assert status == 201, (status, body)
+
+    def _send(self, method, path, headers, data=None):
         scheme = "https" if self._tls else "http"
-        request = urllib.request.Request(f"{scheme}://{self.address}{path}", headers=dict(headers or {}))
+        request = urllib.request.Request(f"{scheme}://{self.address}{path}", data=data, headers=dict(headers or {}), method=method)
         if self._user:
             request.add_header("Authorization", "Basic " + base64.b64encode(":".join(self._user).encode()).decode())
         # Whom it trusts is for the clients under test to find out.

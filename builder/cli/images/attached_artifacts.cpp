@@ -56,14 +56,23 @@ class AttachedCopy {
       count_one();
       there.push_back(referrer.descriptor.digest);
     }
+    std::set<Digest> of_others;
     for (const Digest& digest : there) {
-      push(fetch_documents(session_, source_.with_digest(digest)), destination_.with_digest(digest));
+      const Descriptor root = fetch_documents(session_, source_.with_digest(digest));
+      const auto named = subject_of(root);
+      if (named && *named != subject) {
+        of_others.insert(digest);
+        session_.remote().log().warn(fmt::format("'{}' is listed as attached to {} and is not: it names {}; not copied",
+                                                 source_.with_digest(digest).str(), subject.str(), named->str()));
+        continue;
+      }
+      push(root, destination_.with_digest(digest));
       copy_of(digest, depth + 1);
     }
     const std::vector<Referrer> listed = list_referrers(to_, to_place_.repository, subject);
     for (const Referrer& referrer : wanted) {
       const auto is_it = [&](const Referrer& other) { return other.descriptor.digest == referrer.descriptor.digest; };
-      if (std::any_of(listed.begin(), listed.end(), is_it)) continue;
+      if (of_others.contains(referrer.descriptor.digest) || std::any_of(listed.begin(), listed.end(), is_it)) continue;
       if (!to_.resolve(to_place_.repository, referrer.descriptor.digest.str())) continue;
       Descriptor entry = referrer.descriptor;
       entry.artifact_type = referrer.artifact_type;
@@ -93,6 +102,16 @@ class AttachedCopy {
 
   oci::Manifest manifest_in_store(const Descriptor& descriptor, const oci::Reference& name) {
     return oci::parse_manifest(session_.store().read(descriptor.digest), fmt::format("'{}'", name.str()));
+  }
+
+  // What an artifact itself says that it is attached to.
+  std::optional<Digest> subject_of(const Descriptor& root) {
+    const std::string bytes = session_.store().read(root.digest);
+    const std::string where = fmt::format("'{}'", source_.with_digest(root.digest).str());
+    const std::optional<Descriptor> subject = oci::media_type::is_index(root.media_type)
+                                                  ? oci::parse_index(bytes, where).subject
+                                                  : oci::parse_manifest(bytes, where).subject;
+    return subject ? std::optional(subject->digest) : std::nullopt;
   }
 
   // Before any work for it.

@@ -8,6 +8,7 @@
 #include "builder/cli/commands/help_pages.hpp"
 #include "builder/cli/words/definitions_source.hpp"
 #include "builder/cli/words/published_images.hpp"
+#include "registry/oci/reference.hpp"
 #include "registry/store/content_store.hpp"
 #include "registry/store/image_names.hpp"
 
@@ -55,7 +56,9 @@ Values releases(const AskedValue& asked) {
   if (!fleet) return names;
   std::error_code error;
   for (fs::directory_iterator at(releases_folder(*fleet), error), end; !error && at != end; at.increment(error)) {
-    if (at->path().extension() == ".json") names.push_back(at->path().stem().native());
+    // Other names are no releases, and a shell would read them as more than a word.
+    const std::string name = at->path().stem().native();
+    if (at->path().extension() == ".json" && oci::is_valid_tag(name)) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -263,6 +263,23 @@ TEST_CASE(
   CHECK(remote.elsewhere.count("GET", "/") == 2);
 }
 
+TEST_CASE("a url of a manifest gets no credentials at the registry itself, nor where it leads back there") {
+  HostileOptions options;
+  options.auth = HostileOptions::Auth::basic;
+  Remote remote(options);
+  remote.registry.add_blob("secret/x", "of others");
+  oci::Descriptor foreign = Remote::blob_of("of others");
+  foreign.media_type = oci::media_type::kDockerForeignLayerGzip;
+  const std::string blob = "/v2/secret/x/blobs/" + foreign.digest.str();
+  foreign.urls = {blob, "http://" + remote.elsewhere.authority() + "/back"};
+  remote.elsewhere.script([&](const SeenRequest&, int) {
+    return Reaction{
+        Reaction::Kind::answer, {302, {{"Location", "http://" + remote.registry.authority() + blob}}, ""}, 0};
+  });
+  CHECK_FALSE(remote.failing([&] { remote.client().download_blob("acme/app", foreign, remote.store); }).empty());
+  CHECK_FALSE(remote.store.has(foreign.digest));
+}
+
 TEST_CASE("an image is pulled by its sha512") {
   Remote remote;
   const oci::Descriptor image = remote.remote_image("acme/app", "v1", {"layer"});

@@ -38,6 +38,7 @@ TEST_CASE("files that are no reports are neither listed nor removed") {
   const ReportStore store(home.path() / "reports", home.path() / "locks/reports", 1);
   write_file_atomically(home.path() / "reports/notes.json", "{}");
   write_file_atomically(home.path() / "reports/9.txt", "");
+  write_file_atomically(home.path() / "reports/18446744073709551615.json", "{}");
   store.save(BuildReport{});
   store.save(BuildReport{});
   CHECK(store.list().size() == 1);
