@@ -16,6 +16,9 @@ namespace {
 using oci::Digest;
 using Reasons = std::map<Digest, std::string>;
 
+// A day begins elsewhere before it does here.
+constexpr UnixSeconds kClockDifference = UnixSeconds{24} * 3600;
+
 bool has_fixed_tag(const StoredManifest& manifest, const std::set<std::string>& fixed) {
   return std::any_of(manifest.tags.begin(), manifest.tags.end(),
                      [&](const std::string& tag) { return fixed.contains(tag); });
@@ -67,7 +70,7 @@ void keep_images(const RepositoryContents& contents, const RetentionRules& rules
   std::vector<std::optional<UnixSeconds>> dates;
   for (const StoredManifest* image : images) {
     // A tag of a day that is not yet would stand before all others for years.
-    const bool is_of_future = image->date && *image->date > rules.now + kUntaggedAge;
+    const bool is_of_future = image->date && *image->date > rules.now + kClockDifference;
     dates.push_back(is_of_future ? std::nullopt : image->date);
   }
   const std::vector<std::string> reasons = kept_by_age(rules.retention, dates);

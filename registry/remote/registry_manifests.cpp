@@ -40,11 +40,12 @@ std::string referrers_fallback_tag(const Digest& subject) {
 }
 
 std::optional<Descriptor> RegistryManifests::resolve(const std::string& repository, const std::string& key) {
-  // What a registry states of a digest that is not of sha256 can be held against its bytes alone.
-  if (Digest::is_valid(key) && Digest::parse(key).algorithm() != "sha256") {
+  const auto by_bytes = [&] {
     const auto fetched = find(repository, key, {});
     return fetched ? std::optional(fetched->descriptor) : std::nullopt;
-  }
+  };
+  // What a registry states of a digest that is not of sha256 can be held against its bytes alone.
+  if (Digest::is_valid(key) && Digest::parse(key).algorithm() != "sha256") return by_bytes();
   RegistryRequest request;
   request.method = HttpMethod::head;
   request.path = manifest_path(repository, key);
@@ -59,11 +60,8 @@ std::optional<Descriptor> RegistryManifests::resolve(const std::string& reposito
   const std::string type = response.headers.media_type();
   // What kiln cannot read is resolved all the same: it has a digest.
   const bool is_typed = type.starts_with("application/vnd.") && type.find("manifest") != std::string::npos;
-  if (!usable || !(is_typed || oci::media_type::is_index(type))) {
-    // A registry that tells too little in HEAD.
-    const auto fetched = find(repository, key, {});
-    return fetched ? std::optional(fetched->descriptor) : std::nullopt;
-  }
+  // A registry that tells too little in HEAD.
+  if (!usable || !(is_typed || oci::media_type::is_index(type))) return by_bytes();
   Descriptor descriptor;
   descriptor.media_type = type;
   descriptor.digest = *answer.stated_digest();

@@ -106,11 +106,11 @@ class AttachedCopy {
 
   // What an artifact itself says that it is attached to.
   std::optional<Digest> subject_of(const Descriptor& root) {
-    const std::string bytes = session_.store().read(root.digest);
-    const std::string where = fmt::format("'{}'", source_.with_digest(root.digest).str());
-    const std::optional<Descriptor> subject = oci::media_type::is_index(root.media_type)
-                                                  ? oci::parse_index(bytes, where).subject
-                                                  : oci::parse_manifest(bytes, where).subject;
+    const oci::Reference name = source_.with_digest(root.digest);
+    const std::optional<Descriptor> subject =
+        oci::media_type::is_index(root.media_type)
+            ? oci::parse_index(session_.store().read(root.digest), fmt::format("'{}'", name.str())).subject
+            : manifest_in_store(root, name).subject;
     return subject ? std::optional(subject->digest) : std::nullopt;
   }
 
