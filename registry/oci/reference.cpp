@@ -178,9 +178,12 @@ Reference Reference::with_tag(std::string new_tag) const {
 std::string Reference::familiar_name() const {
   if (registry != "docker.io") return name();
   constexpr std::string_view kOfficial = "library/";
-  const std::string familiar = repository.substr(repository.starts_with(kOfficial) ? kOfficial.size() : 0);
-  const std::size_t slash = familiar.find('/');
-  return slash != std::string::npos && reads_as_host(std::string_view(familiar).substr(0, slash)) ? name() : familiar;
+  const std::string_view path = repository;
+  const std::size_t slash = path.find('/');
+  // An official image has one part behind "library"; without that one, more parts would be somebody's image.
+  if (path.starts_with(kOfficial) && path.find('/', kOfficial.size()) == std::string_view::npos)
+    return repository.substr(kOfficial.size());
+  return slash != std::string_view::npos && reads_as_host(path.substr(0, slash)) ? name() : repository;
 }
 
 Reference Reference::with_digest(Digest new_digest) const {

@@ -105,11 +105,12 @@ void take_answer(std::string_view text) {
   require(!wait || *wait >= 0, "a wait of less than nothing");
   why_no_json(response);
   HttpRequest request;
-  request.url = Url::parse("https://registry.example/v2/?token=canary");
+  // No escape ends in a 'q': what a message makes of other bytes cannot be this word.
+  request.url = Url::parse("https://registry.example/v2/?token=quiet");
   const RegistryError error = make_registry_error(request, response);
   for (const char c : error.message())
     require(static_cast<unsigned char>(c) >= ' ' && c != 0x7f, "a message holds what a terminal would obey");
-  require(text.find("canary") != std::string_view::npos || error.message().find("canary") == std::string::npos,
+  require(text.find("quiet") != std::string_view::npos || error.message().find("quiet") == std::string::npos,
           "a message holds a query");
 }
 

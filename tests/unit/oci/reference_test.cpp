@@ -70,6 +70,7 @@ TEST_CASE("a familiar name is read as the same image") {
            {"ghcr.io/acme/app", "ghcr.io/acme/app"},
            {"docker.io/ghcr.io/acme/app", "docker.io/ghcr.io/acme/app"},
            {"docker.io/localhost/app", "docker.io/localhost/app"},
+           {"docker.io/library/acme/app", "library/acme/app"},
        }) {
     CAPTURE(text);
     CHECK(Reference::parse(text).familiar_name() == familiar);
