@@ -1,6 +1,7 @@
 #include "base/credentials.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text.hpp"
 
@@ -20,15 +21,19 @@ bool ends_authority(char c) {
          c == '`' || c == '<' || c == '>';
 }
 
+bool is_same_letter(char one, char other) {
+  return std::tolower(static_cast<unsigned char>(one)) == std::tolower(static_cast<unsigned char>(other));
+}
+
 // How many bytes of the text's beginning are the value, in which any byte may be percent-encoded; 0: they are not.
 std::size_t percent_encoded_size(std::string_view text, std::string_view value) {
   std::size_t at = 0;
   for (const char byte : value) {
     const std::string_view rest = text.substr(at);
-    if (rest.size() >= 3 && rest[0] == '%' &&
-        parse_unsigned(rest.substr(1, 2), 16) == static_cast<unsigned char>(byte)) {
+    const auto encoded = rest.size() >= 3 && rest[0] == '%' ? parse_unsigned(rest.substr(1, 2), 16) : std::nullopt;
+    if (encoded && is_same_letter(static_cast<char>(*encoded), byte)) {
       at += 3;
-    } else if (!rest.empty() && rest[0] == byte) {
+    } else if (!rest.empty() && is_same_letter(rest[0], byte)) {
       ++at;
     } else {
       return 0;
@@ -69,13 +74,15 @@ std::string masked_user(std::string_view user) {
 std::string with_mask_for(std::string_view text, std::string_view value,
                           const std::function<bool(std::size_t offset, std::size_t size)>& counts) {
   if (value.empty()) return std::string(text);
-  const char first[] = {value.front(), '%'};
+  const auto letter = static_cast<unsigned char>(value.front());
+  const char first[] = {static_cast<char>(std::tolower(letter)), static_cast<char>(std::toupper(letter)), '%'};
   const std::string_view firsts(first, sizeof first);
   std::string result;
   std::size_t begin = 0;  // of what is not in the result
   for (std::size_t at = text.find_first_of(firsts); at != std::string_view::npos;) {
     const std::string_view rest = text.substr(at);
-    const std::size_t size = std::max(rest.starts_with(value) ? value.size() : 0, percent_encoded_size(rest, value));
+    const bool is_as_it_is = rest.size() >= value.size() && equals_ignoring_case(rest.substr(0, value.size()), value);
+    const std::size_t size = std::max(is_as_it_is ? value.size() : 0, percent_encoded_size(rest, value));
     if (size != 0) {
       result += text.substr(begin, at - begin);
       result += !counts || counts(at, size) ? kValueMask : text.substr(at, size);

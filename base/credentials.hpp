@@ -14,8 +14,9 @@ std::string without_url_credentials(std::string_view text);
 // "xxxxx" in place of a user name, and of the password behind ':' in "user:password"; either may be missing.
 std::string masked_user(std::string_view user);
 
-// The text with "***" in the place of a value, wherever it stands: as it is, and percent-encoded as in a URL, all of it
-// or some of its bytes, with hexadecimal digits of either case. With `counts` only where it agrees to what is found.
+// The text with "***" in the place of a value, wherever it stands: with letters of either case, as a host's name is
+// told, as it is, and percent-encoded as in a URL, all of it or some of its bytes. With `counts` only where it agrees
+// to what is found.
 std::string with_mask_for(std::string_view text, std::string_view value,
                           const std::function<bool(std::size_t offset, std::size_t size)>& counts = {});
 

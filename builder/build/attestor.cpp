@@ -45,7 +45,7 @@ Attestor::Attestor(Workshop& shop, const Plan& plan, const BuildRequest& request
       request_(request),
       form_(request.delivery.attach_as.value_or(request.fleet.settings.attached_as.value_or(AttachedAs::referrers))),
       started_(shop.clock().now()),
-      secrets_(secrets_of(plan)) {}
+      secrets_(plan.secrets) {}
 
 void Attestor::hear_steps() { steps_ = steps_of_targets(shop_.recorder().heard_steps()); }
 

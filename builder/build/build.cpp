@@ -59,7 +59,7 @@ class Build {
     if (push_anything(jobs_) && request.delivery.signing.open_key) sign_key_ = request.delivery.signing.open_key();
     if (request.fleet.front_end == FrontEnd::flags) settings_.times.epoch = epoch_of(*result_.plan.targets[0]);
     find_inputs_tags();
-    shop_ = std::make_unique<Workshop>(settings_, surroundings, secrets_of(result_.plan));
+    shop_ = std::make_unique<Workshop>(settings_, surroundings, result_.plan.secrets);
     record_ = std::make_unique<RecordKeeper>(*shop_, began);
     attestor_ = std::make_unique<Attestor>(*shop_, result_.plan, request_);
     gate_ = std::make_unique<PolicyGate>(*shop_, result_.plan, request_.fleet.settings.policy);
@@ -442,7 +442,7 @@ Plan plan_request(const BuildRequest& request) {
 }
 
 BuildResult build(const BuildRequest& request, Plan plan, const BuildSurroundings& surroundings) {
-  const SecretValues secrets = secrets_of(plan);
+  const SecretValues secrets = plan.secrets;
   return secrets.guard([&] { return Build(request, std::move(plan), surroundings).run(); });
 }
 

@@ -15,7 +15,6 @@
 #include "builder/definitions/cuda_arch.hpp"
 #include "builder/definitions/profile.hpp"
 #include "builder/dockerfile/text_file.hpp"
-#include "builder/solve/secret_values.hpp"
 
 namespace kiln {
 
@@ -188,16 +187,6 @@ void prefer_output_compression(Plan& plan) {
 
 namespace {
 
-// With no secret in its notes, and none in what is wrong with it.
-Plan masked_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
-                 const std::function<bool(const TargetSpec&)>& may_be_left_out) {
-  SecretValues secrets;
-  for (const TargetSpec& target : targets) secrets.add({target.args.begin(), target.args.end()});
-  Plan plan = secrets.guard([&] { return make_plan(targets, names, may_be_left_out); });
-  for (std::string& note : plan.notes) note = secrets.masked(note);
-  return plan;
-}
-
 // The plan, or everything that keeps the targets that are wanted from being in one: the mistakes of their definitions
 // and those of the Dockerfiles together.
 Plan plan_or_all_mistakes(const std::vector<TargetSpec>& targets, const FleetNames& names,
@@ -207,7 +196,7 @@ Plan plan_or_all_mistakes(const std::vector<TargetSpec>& targets, const FleetNam
   Plan plan;
   std::string detail;
   try {
-    plan = masked_plan(targets, names, may_be_left_out);
+    plan = make_plan(targets, names, may_be_left_out);
   } catch (const Error& error) {
     if (error.category() != Category::usage || mistakes.empty()) throw;
     mistakes.push_back(error.message());

@@ -158,7 +158,7 @@ Forecast forecast_of(const BuildRequest& request, const Plan& plan, const BuildS
 
 Forecast look_up(const BuildRequest& request, const BuildSurroundings& surroundings) {
   const Plan plan = plan_request(request);
-  const SecretValues secrets = secrets_of(plan);
+  const SecretValues secrets = plan.secrets;
   return secrets.guard([&] { return forecast_of(request, plan, surroundings, secrets); });
 }
 

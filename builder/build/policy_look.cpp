@@ -8,7 +8,7 @@ namespace kiln {
 
 std::vector<PolicyFinding> look_at_policy(const BuildRequest& request, const BuildSurroundings& surroundings) {
   const Plan plan = plan_request(request);
-  const SecretValues secrets = secrets_of(plan);
+  const SecretValues secrets = plan.secrets;
   return secrets.guard([&] {
     Workshop shop(request.settings, surroundings, secrets);
     PolicyGate gate(shop, plan, request.fleet.settings.policy);

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/credentials.hpp"
-#include "builder/cache/step_record.hpp"
+#include "base/secret_values.hpp"
 #include "builder/definitions/checked_out_commit.hpp"
 #include "builder/steps/fetched_source.hpp"
 

@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret_values.hpp"
 #include "builder/attest/provenance.hpp"
 #include "builder/definitions/fleet.hpp"
 #include "builder/plan/plan.hpp"
 #include "builder/report/recorder.hpp"
-#include "builder/solve/secret_values.hpp"
 
 namespace kiln {
 

@@ -7,6 +7,7 @@
 
 #include "base/cancel.hpp"
 #include "base/error.hpp"
+#include "base/secret_values.hpp"
 #include "base/thread_pool.hpp"
 #include "builder/build/asked_bases.hpp"
 #include "builder/build/build_request.hpp"
@@ -17,7 +18,6 @@
 #include "builder/run/runner.hpp"
 #include "builder/run/shared_mounts.hpp"
 #include "builder/run/snapshot_store.hpp"
-#include "builder/solve/secret_values.hpp"
 #include "builder/solve/solver.hpp"
 #include "builder/solve/step_executor.hpp"
 #include "builder/solve/step_lookup.hpp"

@@ -14,6 +14,7 @@
 
 #include "base/json.hpp"
 #include "base/json_members.hpp"
+#include "base/secret_values.hpp"
 #include "base/text.hpp"
 #include "builder/cache/step_key.hpp"
 
@@ -100,16 +101,6 @@ std::string_view to_string(StepKind kind) {
       return "debian";
   }
   return "";
-}
-
-bool looks_like_secret(std::string_view name) {
-  constexpr std::array kMarks = {"TOKEN",   "PASSWORD", "PASSWD",     "SECRET", "CREDENTIAL", "APIKEY", "API_KEY",
-                                 "PRIVATE", "AUTH",     "ACCESS_KEY", "_KEY",   "SIGNATURE",  "COOKIE"};
-  const std::string upper = to_upper(name);
-  for (const char* mark : kMarks) {
-    if (upper.find(mark) != std::string::npos) return true;
-  }
-  return upper.ends_with(" KEY");
 }
 
 std::string new_salt() {

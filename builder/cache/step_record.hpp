@@ -139,7 +139,6 @@ StepRecord parse_step_record(std::string_view text, std::string_view key, std::s
 // CREDENTIAL ...), values with a URL's user part and those over 256 bytes are kept as digests only.
 std::string new_salt();
 std::vector<StepInput> salted_inputs(const std::vector<RawInput>& inputs, std::string_view salt);
-bool looks_like_secret(std::string_view name);
 
 // Why `now` is not what `earlier` recorded: all inputs that differ, in the order of `now`, those that are gone last. Of
 // the parent layers only the first: what lies above it was built on it.

@@ -79,7 +79,7 @@ void platform(CheckContext& context, const Stage& stage, const std::vector<std::
   if (stage.platform.empty()) return;
   Expansion expansion;
   try {
-    expansion = expand(stage.platform, context.global().lookup(), {context.global().escape(), Quotes::process});
+    expansion = context.global().expand(stage.platform);
   } catch (const Error& error) {
     context.fail(error, stage.lines);
     return;
@@ -115,7 +115,7 @@ void default_image(CheckContext& context, const GlobalScope& defaults, const Sta
   if (stage.base_name.find('$') == std::string::npos) return;
   std::string name;
   try {
-    name = expand_word(stage.base_name, defaults.lookup(), defaults.escape());
+    name = defaults.expand(stage.base_name).text;
   } catch (const Error&) {
     return;  // ${X:?} says itself that there is no default
   }
@@ -177,9 +177,7 @@ void check_from(CheckContext& context) {
   for (const StageView& view : context.stages()) {
     const Stage& stage = *view.stage;
     try {
-      undefined_args(context, stage,
-                     expand(stage.base_name, context.global().lookup(), {context.global().escape(), Quotes::process}),
-                     declared);
+      undefined_args(context, stage, context.global().expand(stage.base_name), declared);
       if (view.base.empty()) {
         context.fail(
             Error(Category::usage, fmt::format("the base image '{}' comes to nothing", printable(stage.base_name))),

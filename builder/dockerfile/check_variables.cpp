@@ -110,18 +110,22 @@ class StageWalk {
         }
         return;
       }
-      for (const Word& word : expanded_words(instruction.body))
-        look(instruction, state_.scope.expand(word.text, word.quotes));
+      const bool sets_values =
+          std::holds_alternative<Env>(instruction.body) || std::holds_alternative<Label>(instruction.body);
+      for (const Word& word : expanded_words(instruction.body)) {
+        look(instruction,
+             sets_values ? state_.scope.expand_value(word.text) : state_.scope.expand(word.text, word.quotes));
+      }
       if (const auto* env = std::get_if<Env>(&instruction.body)) set(instruction, *env);
       if (const auto* label = std::get_if<Label>(&instruction.body)) {
         for (const KeyValue& pair : label->pairs)
-          password("LABEL", state_.scope.expand(pair.key).text, state_.scope.expand(pair.value).text, instruction);
+          password("LABEL", value_of(pair.key), value_of(pair.value), instruction);
       }
       if (is_command_of_config(instruction.body)) password(instruction.keyword, "", instruction.original, instruction);
       if (const auto* expose = std::get_if<Expose>(&instruction.body)) ports(instruction, *expose);
       if (const auto* run = std::get_if<Run>(&instruction.body)) {
         for (const WrittenMount& mount : run->mounts) {
-          expand_mount(mount, state_.scope.lookup(), context_.global().escape());
+          expand_mount(mount, [&](std::string_view word) { return state_.scope.expand(word).text; });
         }
       }
       if (const auto* workdir = std::get_if<Workdir>(&instruction.body)) enter(instruction, *workdir);
@@ -133,17 +137,17 @@ class StageWalk {
   const State& state() const { return state_; }
 
  private:
+  std::string value_of(std::string_view text) const { return state_.scope.expand_value(text).text; }
+
   void declare(const Instruction& instruction, const ArgDefinition& definition) {
     const bool given = context_.options().build_args.count(definition.name) != 0;
-    if (!given && definition.default_value) look(instruction, state_.scope.expand(*definition.default_value));
+    if (!given && definition.default_value) look(instruction, state_.scope.expand_value(*definition.default_value));
     state_.scope.declare(Arg{{definition}});
   }
 
   void set(const Instruction& instruction, const Env& env) {
     std::vector<std::pair<std::string, std::string>> values;  // all of them see what stood before the instruction
-    for (const KeyValue& pair : env.pairs) {
-      values.emplace_back(state_.scope.expand(pair.key).text, state_.scope.expand(pair.value).text);
-    }
+    for (const KeyValue& pair : env.pairs) values.emplace_back(value_of(pair.key), value_of(pair.value));
     for (const auto& [key, value] : values) {
       secret("ENV", key, instruction);
       password("ENV", key, value, instruction);

@@ -120,7 +120,7 @@ void CheckContext::resolve_stages() {
   for (const Stage& stage : file_.stages) {
     StageView view{&stage, nullptr, ""};
     try {
-      view.base = expand_word(stage.base_name, global_.lookup(), global_.escape());
+      view.base = global_.expand(stage.base_name).text;
     } catch (const Error& error) {
       fail(error, stage.lines);
     }
@@ -205,6 +205,10 @@ CheckReport check(std::string_view text, std::string_view file_name, const Check
     out.error = parsed.error;
     out.error_lines = parsed.error_lines;
   }
+  const SecretValues& secrets = context.global().secrets();
+  for (Finding& finding : out.findings) finding.message = secrets.masked(finding.message);
+  for (std::string& note : out.notes) note = secrets.masked(note);
+  if (out.error) out.error = secrets.masked(*out.error);
   out.fails = settings.error && std::any_of(out.findings.begin(), out.findings.end(), [](const Finding& finding) {
                 return find_rule(finding.rule)->origin == RuleOrigin::buildkit;
               });

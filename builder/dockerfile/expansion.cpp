@@ -198,6 +198,15 @@ class Lexer {
     }
   }
 
+  std::string modified(const std::string& name, std::string value) {
+    modified_bytes_ += value.size();
+    if (modified_bytes_ > kMaxResultBytes) {
+      fail(fmt::format("modifiers make more than {} of it", human_bytes(kMaxResultBytes)));
+    }
+    result_.modified.insert({name, value});
+    return value;
+  }
+
   std::optional<std::string> value_of(const std::string& name) {
     std::optional<std::string> value = lookup_(name);
     (value ? result_.used : result_.unset).insert(name);
@@ -256,7 +265,7 @@ class Lexer {
     }
     const ShellPattern pattern(word);
     const std::string text = value.value_or("");
-    return kind == "#" ? pattern.without_prefix(text, length) : pattern.without_suffix(text, length);
+    return modified(name, kind == "#" ? pattern.without_prefix(text, length) : pattern.without_suffix(text, length));
   }
 
   std::string replacement(const std::string& name) {
@@ -271,7 +280,7 @@ class Lexer {
     if (!value && options_.keep_unset) return "${" + name + "/" + pattern + "/" + with + "}";
     const ShellPattern compiled(pattern);
     const std::string text = value.value_or("");
-    return everywhere ? compiled.replace_all(text, with) : compiled.replace_first(text, with);
+    return modified(name, everywhere ? compiled.replace_all(text, with) : compiled.replace_first(text, with));
   }
 
   // A name, a run of digits, or one of the shell's special parameters (never set, but names all the same).
@@ -299,6 +308,7 @@ class Lexer {
   bool keep_escapes_;
   bool in_replacement_ = false;  // behind the second slash of ${x/pattern/replacement}
   std::size_t position_ = 0;
+  std::size_t modified_bytes_ = 0;
   int depth_ = -1;  // of substitutions: the word itself is none
   Expansion result_;
 };

@@ -23,11 +23,19 @@ struct ExpansionOptions {
   Quotes quotes = Quotes::process;
 };
 
+// What a modifier made of a value that it cuts or replaces something of.
+struct ModifiedValue {
+  std::string name;  // of the variable
+  std::string value;
+  auto operator<=>(const ModifiedValue&) const = default;
+};
+
 struct Expansion {
   std::string text;
-  std::vector<std::string> words;  // `text` split at white space outside of quotes; expanded values split too
-  std::set<std::string> used;      // names that were asked for and set
-  std::set<std::string> unset;     // names that were asked for and not set
+  std::vector<std::string> words;    // `text` split at white space outside of quotes; expanded values split too
+  std::set<std::string> used;        // names that were asked for and set
+  std::set<std::string> unset;       // names that were asked for and not set
+  std::set<ModifiedValue> modified;  // by # ## % %% / //
 };
 
 // Replaces variables in a word the way docker does: $x ${x} and, after the name, :- - :+ + :? ? # ## % %% /

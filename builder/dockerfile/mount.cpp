@@ -231,11 +231,11 @@ std::string WrittenMount::written(std::string_view key) const {
   return "";
 }
 
-Mount expand_mount(const WrittenMount& mount, const VariableLookup& lookup, char escape) {
+Mount expand_mount(const WrittenMount& mount, const std::function<std::string(std::string_view)>& expand) {
   if (mount.plain) return *mount.plain;
   Builder builder;
   for (Option option : mount.options) {
-    if (option.value) option.value = expand_word(*option.value, lookup, escape);
+    if (option.value) option.value = expand(*option.value);
     builder.add(option);
   }
   return builder.finish();

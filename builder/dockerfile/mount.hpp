@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,8 +53,8 @@ struct WrittenMount {
 // be, and the nearest real one. Where a value holds a variable, what depends on it is refused by expand_mount().
 WrittenMount read_mount(std::string_view options);
 
-// The mount with each value expanded by `lookup`, as docker does.
-Mount expand_mount(const WrittenMount& mount, const VariableLookup& lookup, char escape = '\\');
+// The mount with each value expanded, as docker does.
+Mount expand_mount(const WrittenMount& mount, const std::function<std::string(std::string_view)>& expand);
 
 // What of a mount's options changes nothing, a clause each: "'id' changes nothing of the type 'bind'". Nothing is said
 // of one that holds variables.

@@ -14,6 +14,29 @@ bool is_for_the_builder(std::string_view name) {
   return name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE";
 }
 
+// `scope` is one of the two below.
+template <class Scope>
+Expansion expanded_value(const Scope& scope, const SecretValues& secrets, std::string_view word,
+                         const ExpansionOptions& options) {
+  Expansion result = expand(
+      word, [&](std::string_view name) { return scope.find(name); }, options);
+  for (const ModifiedValue& modified : result.modified) {
+    if (const auto value = scope.find(modified.name)) secrets.add_made_of(*value, modified.value);
+  }
+  return result;
+}
+
+template <class Scope>
+Expansion expanded_word(const Scope& scope, const SecretValues& secrets, std::string_view word,
+                        const ExpansionOptions& options) {
+  Expansion result = expanded_value(scope, secrets, word, options);
+  for (const std::string& name : result.used) {
+    if (const auto value = scope.find(name)) secrets.add_parts_of(*value);
+  }
+  for (const ModifiedValue& modified : result.modified) secrets.add_parts_of(modified.value);
+  return result;
+}
+
 }  // namespace
 
 std::string PlatformParts::text() const {
@@ -41,8 +64,9 @@ std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildAr
 }
 
 GlobalScope::GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target,
-                         std::string target_stage, char escape)
-    : build_args_(std::move(build_args)), escape_(escape) {
+                         std::string target_stage, char escape, SecretValues secrets)
+    : build_args_(std::move(build_args)), escape_(escape), secrets_(std::move(secrets)) {
+  secrets_.add(build_args_);
   values_ = {{"BUILDPLATFORM", build.text()},
              {"BUILDOS", build.os},
              {"BUILDARCH", build.architecture},
@@ -63,7 +87,7 @@ void GlobalScope::declare(const Arg& arg) {
     if (given != build_args_.end()) {
       values_[definition.name] = given->second;
     } else if (definition.default_value) {
-      values_[definition.name] = expand_word(*definition.default_value, lookup(), escape_);
+      values_[definition.name] = expanded_value(*this, secrets_, *definition.default_value, {escape_}).text;
     }
   }
 }
@@ -73,9 +97,7 @@ std::optional<std::string> GlobalScope::find(std::string_view name) const {
   return found == values_.end() ? std::nullopt : std::optional<std::string>(found->second);
 }
 
-VariableLookup GlobalScope::lookup() const {
-  return [this](std::string_view name) { return find(name); };
-}
+Expansion GlobalScope::expand(std::string_view word) const { return expanded_word(*this, secrets_, word, {escape_}); }
 
 std::vector<std::string> GlobalScope::names() const {
   std::vector<std::string> out;
@@ -102,7 +124,7 @@ void StageScope::declare(const Arg& arg) {
     if (given != global_->build_args().end()) {
       declared.value = given->second;
     } else if (definition.default_value) {
-      declared.value = expand(*definition.default_value).text;
+      declared.value = expand_value(*definition.default_value).text;
     } else {
       declared.value = global_->find(definition.name);
     }
@@ -120,14 +142,14 @@ std::optional<std::string> StageScope::find(std::string_view name) const {
   return std::nullopt;
 }
 
-VariableLookup StageScope::lookup() const {
-  return [this](std::string_view name) { return find(name); };
-}
-
 Expansion StageScope::expand(std::string_view word, Quotes quotes) const {
   // Heredocs are the shell's language, whose escape character the directive does not change.
   const char escape = quotes == Quotes::literal ? '\\' : global_->escape();
-  return dockerfile::expand(word, lookup(), {escape, quotes});
+  return expanded_word(*this, global_->secrets(), word, {escape, quotes});
+}
+
+Expansion StageScope::expand_value(std::string_view value) const {
+  return expanded_value(*this, global_->secrets(), value, {global_->escape()});
 }
 
 bool StageScope::is_declared(std::string_view name) const {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret_values.hpp"
 #include "builder/dockerfile/ast.hpp"
 #include "builder/dockerfile/expansion.hpp"
 
@@ -36,17 +37,20 @@ std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildAr
 // BUILDVARIANT, TARGET*, TARGETSTAGE). They serve FROM lines, and an ARG of a stage that has no default.
 class GlobalScope {
  public:
-  // `target_stage` is what --target said, empty for the last stage.
+  // `target_stage` is what --target said, empty for the last stage. `secrets` are told which of the build args look
+  // like secrets, and what words and values are made of them.
   GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target, std::string target_stage,
-              char escape = '\\');
+              char escape = '\\', SecretValues secrets = {});
 
   // The ARGs of a Dockerfile that stand above its first FROM, in order.
   void declare(const Arg& arg);
 
   std::optional<std::string> find(std::string_view name) const;
-  VariableLookup lookup() const;  // borrows *this
+  // Expands a word of FROM.
+  Expansion expand(std::string_view word) const;
   const BuildArgs& build_args() const noexcept { return build_args_; }
   char escape() const noexcept { return escape_; }
+  const SecretValues& secrets() const noexcept { return secrets_; }
   // Every name that is set, for suggestions.
   std::vector<std::string> names() const;
 
@@ -54,6 +58,7 @@ class GlobalScope {
   BuildArgs build_args_;
   std::map<std::string, std::string, std::less<>> values_;
   char escape_;
+  SecretValues secrets_;
 };
 
 // What an ARG instruction of a stage came to.
@@ -79,9 +84,10 @@ class StageScope {
   void set_env(std::string_view key, std::string_view value);
 
   std::optional<std::string> find(std::string_view name) const;
-  VariableLookup lookup() const;  // borrows *this
-  // Expands one word at this point of the stage.
+  // Expands one word of an instruction at this point of the stage.
   Expansion expand(std::string_view word, Quotes quotes = Quotes::process) const;
+  // Expands what a variable or a label is set to: no message repeats a part of it.
+  Expansion expand_value(std::string_view value) const;
 
   // What RUN sees: image environment, ENV and ARG, each name once, in order of first appearance.
   const std::vector<std::pair<std::string, std::string>>& environment() const noexcept { return variables_; }

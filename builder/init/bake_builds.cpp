@@ -7,8 +7,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/secret_values.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_record.hpp"
 #include "builder/definitions/bake/definition.hpp"
 #include "builder/definitions/bake_file.hpp"
 #include "builder/definitions/compose/model.hpp"

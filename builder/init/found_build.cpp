@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/secret_values.hpp"
 #include "base/text.hpp"
-#include "builder/cache/step_record.hpp"
 
 namespace kiln::init {
 

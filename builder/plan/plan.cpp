@@ -263,7 +263,7 @@ NameMeaning resolve_source(const Plan& plan, const PlannedTarget& planned, const
   return resolve(plan, planned, name, before_stage, notes);
 }
 
-std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
+std::unique_ptr<PlannedTarget> read_target(TargetSpec target, const SecretValues& secrets) {
   auto planned = std::make_unique<PlannedTarget>();
   planned->target = std::move(target);
   const TargetSpec& t = planned->target;
@@ -276,7 +276,7 @@ std::unique_ptr<PlannedTarget> read_target(TargetSpec target) {
   const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
   planned->scope =
       std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform()),
-                                        target_stage, planned->dockerfile.directives.escape);
+                                        target_stage, planned->dockerfile.directives.escape, secrets);
   for (const df::Instruction& instruction : planned->dockerfile.global_args) {
     planned->scope->declare(std::get<df::Arg>(instruction.body));
   }
@@ -351,7 +351,7 @@ std::size_t parent_for(Plan& plan, std::size_t parent, const oci::Platform& plat
   TargetSpec target = known;
   target.platforms = {platform};
   target.names.clear();
-  plan.targets.push_back(read_target(std::move(target)));
+  plan.targets.push_back(read_target(std::move(target), plan.secrets));
   plan.targets.back()->is_for_children = true;
   return plan.targets.size() - 1;
 }
@@ -378,8 +378,7 @@ void resolve_stages(Plan& plan, PlannedTarget& planned) {
     NameMeaning base = ScratchBase{};
     df::LineRange lines = stage.lines;
     try {
-      const std::string name =
-          df::expand_word(stage.base_name, planned.scope->lookup(), planned.dockerfile.directives.escape);
+      const std::string name = planned.scope->expand(stage.base_name).text;
       if (name.empty()) {
         throw Error(Category::usage, fmt::format("base name ({}) should not be blank", stage.base_name));
       }
@@ -430,7 +429,7 @@ std::set<std::size_t> needed_stages(const PlannedTarget& target) {
 oci::Platform platform_of_base(const PlannedTarget& target, std::size_t stage) {
   const std::string& written = target.dockerfile.stages[stage].platform;
   if (written.empty()) return target.target.platform();
-  return oci::Platform::parse(df::expand_word(written, target.scope->lookup(), target.dockerfile.directives.escape));
+  return oci::Platform::parse(target.scope->expand(written).text);
 }
 
 NameMeaning resolve_name(const Plan& plan, const PlannedTarget& target, const std::string& name,
@@ -462,12 +461,8 @@ Error all_of(const std::vector<Error>& errors) {
   return Error(errors.front().category(), join(messages, "\n")).set_detail(details);
 }
 
-}  // namespace
-
-Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
-               const std::function<bool(const TargetSpec&)>& may_be_left_out) {
-  Plan plan;
-  plan.names = names;
+void add_targets(Plan& plan, const std::vector<TargetSpec>& targets,
+                 const std::function<bool(const TargetSpec&)>& may_be_left_out) {
   std::vector<Error> refused;
   // What `read` returns, or the stand-in of a target that it cannot be done for.
   const auto or_left_out = [&](const TargetSpec& target, const std::function<void()>& read,
@@ -482,14 +477,14 @@ Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
       } else {
         refused.push_back(error);
       }
-      take(read_target(left_out(target, error)));
+      take(read_target(left_out(target, plan.secrets.masked(error)), plan.secrets));
     }
   };
   for (const TargetSpec& target : targets) {
     note_foreign_front_end(target, plan.notes);
     note_stray_directives(target, plan.notes);
     or_left_out(
-        target, [&] { plan.targets.push_back(read_target(target)); },
+        target, [&] { plan.targets.push_back(read_target(target, plan.secrets)); },
         [&](std::unique_ptr<PlannedTarget> stand_in) { plan.targets.push_back(std::move(stand_in)); });
   }
   for (std::size_t i = 0; i < plan.targets.size(); ++i) {
@@ -504,6 +499,17 @@ Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
   std::sort(plan.notes.begin(), plan.notes.end());
   plan.notes.erase(std::unique(plan.notes.begin(), plan.notes.end()), plan.notes.end());
   plan.order();  // throws for a cycle
+}
+
+}  // namespace
+
+Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
+               const std::function<bool(const TargetSpec&)>& may_be_left_out) {
+  Plan plan;
+  plan.names = names;
+  for (const TargetSpec& target : targets) plan.secrets.add({target.args.begin(), target.args.end()});
+  plan.secrets.guard([&] { add_targets(plan, targets, may_be_left_out); });
+  for (std::string& note : plan.notes) note = plan.secrets.masked(note);
   return plan;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/secret_values.hpp"
 #include "builder/definitions/target_spec.hpp"
 #include "builder/dockerfile/ast.hpp"
 #include "builder/dockerfile/variables.hpp"
@@ -73,6 +74,8 @@ struct Plan {
   // What people should know of: edges that look like the fleet's and were not taken, with the reason; a front end
   // that is asked for.
   std::vector<std::string> notes;
+  // What looks like a secret among the build args of all targets, and what their Dockerfiles make of it.
+  SecretValues secrets;
 
   // The targets in an order in which every parent comes before its children.
   std::vector<std::size_t> order() const;
@@ -82,7 +85,8 @@ struct Plan {
 
 // Error{usage} with file and line for a Dockerfile that does not parse, an unknown stage or target stage, a parent that
 // does not exist, and a cycle; of several targets at fault all are told. A target that may be left out and is at fault
-// is in the plan with `problems` instead, as an image of nothing, and a note says so.
+// is in the plan with `problems` instead, as an image of nothing, and a note says so. Neither notes nor errors hold
+// what looks like a secret among the build args.
 Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
                const std::function<bool(const TargetSpec&)>& may_be_left_out = {});
 // The stand-in of a target whose Dockerfile is at fault.

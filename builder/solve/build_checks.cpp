@@ -65,8 +65,7 @@ class KnownBases {
 
  private:
   std::string name_of(std::size_t stage) const {
-    return df::expand_word(target_.dockerfile.stages[stage].base_name, target_.scope->lookup(),
-                           target_.dockerfile.directives.escape);
+    return target_.scope->expand(target_.dockerfile.stages[stage].base_name).text;
   }
 
   const PlannedTarget& target_;

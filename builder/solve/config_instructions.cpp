@@ -60,10 +60,15 @@ std::string go_duration(std::int64_t ns) {
 
 std::string expand(const StageConfig& stage, std::string_view word) { return stage.scope.expand(word).text; }
 
+std::string expand_value(const StageConfig& stage, std::string_view value) {
+  return stage.scope.expand_value(value).text;
+}
+
 void apply(StageConfig& stage, const df::Env& env) {
   // All pairs of one ENV see the variables as they were above it.
   std::vector<std::pair<std::string, std::string>> expanded;
-  for (const df::KeyValue& pair : env.pairs) expanded.emplace_back(expand(stage, pair.key), expand(stage, pair.value));
+  for (const df::KeyValue& pair : env.pairs)
+    expanded.emplace_back(expand_value(stage, pair.key), expand_value(stage, pair.value));
   std::string message = "ENV";
   for (const auto& [key, value] : expanded) {
     if (key.empty()) throw Error(Category::usage, "ENV names must not be blank");
@@ -91,8 +96,8 @@ void apply(StageConfig& stage, const df::Arg& arg) {
 void apply(StageConfig& stage, const df::Label& label) {
   std::string message = "LABEL";
   for (const df::KeyValue& pair : label.pairs) {
-    const std::string key = expand(stage, pair.key);
-    const std::string value = expand(stage, pair.value);
+    const std::string key = expand_value(stage, pair.key);
+    const std::string value = expand_value(stage, pair.value);
     if (key.empty()) throw Error(Category::usage, "LABEL names must not be blank");
     stage.image.config.labels[key] = value;
     message += fmt::format(" {}={}", key, value);

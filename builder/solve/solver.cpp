@@ -9,12 +9,12 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "base/secret_values.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/stage_name.hpp"
 #include "builder/dockerfile/text_file.hpp"
 #include "builder/plan/stage_images.hpp"
 #include "builder/solve/build_checks.hpp"
-#include "builder/solve/secret_values.hpp"
 #include "builder/steps/context_source.hpp"
 #include "builder/steps/image_source.hpp"
 #include "builder/steps/work_slots.hpp"
@@ -33,7 +33,7 @@ using Results = std::map<std::size_t, std::shared_ptr<const StageResult>>;
 
 struct Solver::State {
   State(const Plan& p, const StageTools& t, SolverSettings s)
-      : plan(p), secrets(secrets_of(p)), tools(t), settings(std::move(s)), slots(settings.parallel) {}
+      : plan(p), secrets(p.secrets), tools(t), settings(std::move(s)), slots(settings.parallel) {}
 
   StageFuture request(StageId id);
   StageEnd evaluate(StageId id);

@@ -347,9 +347,8 @@ StageEvaluator::Progress StageEvaluator::apply_run(const df::Instruction& instru
   OrBlocked<MergedView> below = this->below(instruction, &instruction);
   if (below.is_blocked()) return below.blocked();
   command.user = resolve_user(config.image.config.user, below.value());
-  const df::VariableLookup lookup = config.scope.lookup();
   for (const df::WrittenMount& written : run.mounts) {
-    ResolvedMount mount{df::expand_mount(written, lookup, target_.dockerfile.directives.escape), nullptr};
+    ResolvedMount mount{df::expand_mount(written, [this](std::string_view word) { return expand(word); }), nullptr};
     if (df::takes_files(mount.options)) {
       StageEnvironment::Source source =
           mount.options.from.empty() ? environment_.context()

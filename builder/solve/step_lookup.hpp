@@ -7,9 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret_values.hpp"
 #include "builder/cache/shared_cache.hpp"
 #include "builder/cache/step_cache.hpp"
-#include "builder/solve/secret_values.hpp"
+#include "builder/solve/masked_inputs.hpp"
 #include "builder/steps/step.hpp"
 
 namespace kiln {
@@ -36,7 +37,7 @@ class StepLookup {
   Answer find_shared(const Step& step);
 
   // What a step is recorded and compared by: all of its inputs, no secret shown.
-  std::vector<RawInput> inputs_of(const Step& step) const { return secrets_.masked(step.all_inputs()); }
+  std::vector<RawInput> inputs_of(const Step& step) const { return masked_inputs(step.all_inputs(), secrets_); }
 
   // Fills in what a miss is by and, by the nearest earlier build of the same place, what differs.
   void explain_miss(const Step& step, const Miss& miss, StepResult& result);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/secret_values.hpp"
 #include "builder/cache/step_key.hpp"
 #include "builder/debian/debian_spec.hpp"
 #include "builder/debian/lock.hpp"
@@ -13,7 +14,6 @@
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/reads.hpp"
 #include "builder/dockerfile/text_file.hpp"
-#include "builder/solve/secret_values.hpp"
 #include "builder/steps/copy_plan.hpp"
 #include "builder/steps/fetched_source.hpp"
 #include "builder/steps/git_source.hpp"
@@ -223,7 +223,7 @@ std::vector<TargetInputs> inputs_of(const Plan& plan, const std::set<std::size_t
                                     const InputSettings& settings, const HashTools& tools) {
   std::vector<TargetInputs> known(plan.targets.size());
   const std::set<std::size_t> needed = plan.closure(wanted);
-  const SecretValues secrets = secrets_of(plan);
+  const SecretValues secrets = plan.secrets;
   for (const std::size_t number : plan.order()) {
     if (!needed.count(number)) continue;
     const PlannedTarget& planned = *plan.targets[number];

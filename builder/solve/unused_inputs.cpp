@@ -59,7 +59,7 @@ class AskedFor {
  private:
   void take_base(const PlannedTarget& target, const df::Stage& stage) {
     try {
-      names_.insert(df::expand_word(stage.base_name, target.scope->lookup(), target.dockerfile.directives.escape));
+      names_.insert(target.scope->expand(stage.base_name).text);
     } catch (const Error&) {
       may_be_any_name_ = true;  // a stage that is not built, or that fails there
     }

@@ -43,7 +43,7 @@ void fuzz_one(std::string_view input) {
       });
     }
   }
-  may_refuse([&] { expand_mount(read_mount(input), value); });
+  may_refuse([&] { expand_mount(read_mount(input), [](std::string_view word) { return expand_word(word, value); }); });
   may_refuse([&] { require(!exposed_ports(input).empty(), "no port"); });
   may_refuse([&] { heredoc_of_word(input); });
   const std::string clean = clean_path(input);

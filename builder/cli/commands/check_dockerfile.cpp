@@ -15,7 +15,6 @@
 #include "builder/definitions/definitions.hpp"
 #include "builder/dockerfile/check_output.hpp"
 #include "builder/dockerfile/checks.hpp"
-#include "builder/solve/secret_values.hpp"
 #include "registry/oci/platform.hpp"
 
 namespace kiln::cli {
@@ -55,16 +54,6 @@ dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWor
   return options;
 }
 
-// A finding may quote what a variable was expanded to.
-dockerfile::CheckReport masked_report(const DockerfileInput& input, const dockerfile::CheckOptions& options) {
-  const SecretValues secrets(options.build_args);
-  dockerfile::CheckReport report = secrets.guard([&] { return dockerfile::check(input.text, input.name, options); });
-  for (dockerfile::Finding& finding : report.findings) finding.message = secrets.masked(finding.message);
-  for (std::string& note : report.notes) note = secrets.masked(note);
-  if (report.error) report.error = secrets.masked(*report.error);
-  return report;
-}
-
 std::string render(const dockerfile::CheckReport& report, const DockerfileInput& input, const std::string& format) {
   if (format == "json") return json_text(dockerfile::check_json(report, input.name), JsonLayout::indented) + "\n";
   if (format == "sarif")
@@ -80,7 +69,7 @@ int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
     throw Error(Category::usage, fmt::format("--format: unknown format '{}'{}", printable(words.format),
                                              suggestion(words.format, formats)));
   }
-  const dockerfile::CheckReport report = masked_report(input, options_of(input, words));
+  const dockerfile::CheckReport report = dockerfile::check(input.text, input.name, options_of(input, words));
   StderrLog log;
   for (const std::string& note : report.notes) log.warn(note);
   fmt::print("{}", render(report, input, words.format));

@@ -50,3 +50,8 @@ TEST_CASE("a value is masked where it stands percent-encoded, wholly or in part"
   CHECK(with_mask_for("%\xc3%A9", "\xc3\xa9") == "%***");
   CHECK(with_mask_for("text", "") == "text");
 }
+
+TEST_CASE("a value is masked in letters of either case") {
+  CHECK(with_mask_for("http://t0ken-a.example/T0kEn-A/%74%30KEN-a", "T0ken-A") == "http://***.example/***/***");
+  CHECK(with_mask_for("\xc3\x89", "\xe3\x89") == "\xc3\x89");
+}

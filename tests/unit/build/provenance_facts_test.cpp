@@ -20,7 +20,7 @@ TargetSpec target_of(const std::string& name, const std::string& dockerfile) {
 
 ProvenanceFacts facts_of(const TargetSpec& target, const Materials& materials = {}) {
   const Plan plan = make_plan({target}, {});
-  return provenance_facts(*plan.targets[0], secrets_of(plan), {}, materials);
+  return provenance_facts(*plan.targets[0], plan.secrets, {}, materials);
 }
 
 HeardStep heard(const std::string& target, const std::string& file, int line, StepOutcome outcome) {

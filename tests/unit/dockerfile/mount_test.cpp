@@ -5,11 +5,12 @@
 namespace kiln::dockerfile {
 namespace {
 
-std::optional<std::string> value(std::string_view name) {
-  return name == "dir" ? std::optional<std::string>("/cache") : std::nullopt;
+std::string expanded(std::string_view word) {
+  return expand_word(
+      word, [](std::string_view name) { return name == "dir" ? std::optional<std::string>("/cache") : std::nullopt; });
 }
 
-Mount mount(const std::string& options) { return expand_mount(read_mount(options), value); }
+Mount mount(const std::string& options) { return expand_mount(read_mount(options), expanded); }
 std::string refusal(const std::string& options) {
   return usage_error([&] { mount(options); });
 }
@@ -106,9 +107,10 @@ TEST_CASE("a mount is whole when it is read, unless a variable stands in it") {
   CHECK_FALSE(open.plain);
   CHECK(open.from() == "build");
   CHECK(open.written("target") == "$dir");
-  CHECK(expand_mount(open, value).target == "/cache");
+  CHECK(expand_mount(open, expanded).target == "/cache");
   CHECK(has(usage_error([] { read_mount("target=/c,from=$stage"); }), "'from' cannot hold a variable"));
-  CHECK(has(usage_error([&] { expand_mount(read_mount("type=$dir,target=/c"), value); }), "unsupported type '/cache'"));
+  CHECK(has(usage_error([&] { expand_mount(read_mount("type=$dir,target=/c"), expanded); }),
+            "unsupported type '/cache'"));
 }
 
 }  // namespace

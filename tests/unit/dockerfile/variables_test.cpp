@@ -57,6 +57,22 @@ TEST_CASE("of ENV and ARG the later one counts, and an ARG without a value count
   CHECK(stage.find("x") == "arg");
 }
 
+TEST_CASE("what a secret is made into, and the parts of a word that it stands in, count as secrets") {
+  GlobalScope global({{"DB_PASSWORD", "hunter2:secret//x"}}, kBuild, kTarget, "");
+  global.declare(arg("DB_PASSWORD BASE=${DB_PASSWORD#h} URL=https://$DB_PASSWORD"));
+  StageScope stage(global, {});
+  const SecretValues& secrets = global.secrets();
+  CHECK(secrets.masked("unter2:secret//x secret") == "*** secret");
+  stage.declare(arg("BASE URL OTHER=${BASE/secret/known}"));
+  CHECK(secrets.masked("unter2:known//x known") == "*** known");
+  stage.expand_value("$OTHER");
+  CHECK(secrets.masked("known") == "known");
+  stage.expand("/srv/$OTHER");
+  CHECK(secrets.masked("unter2, known, unter2:known/x, secret") == "***, ***, ***, secret");
+  global.expand("$URL");
+  CHECK(secrets.masked("https secret") == "https ***");
+}
+
 TEST_CASE("an ARG that speaks to the builder is no variable") {
   const GlobalScope global({{"BUILDKIT_SBOM_SCAN_STAGE", "true"}}, kBuild, kTarget, "");
   StageScope stage(global, {});

@@ -21,7 +21,7 @@ struct Workshop::Session {
         shared(shop.is_shared_ ? open_shared(shop, heard) : nullptr),
         layers({shop.machine_->store, shop.machine_->snapshots, remote, shared.get()}, shop.machine_->pool,
                shop.cancel),
-        lookup(shop.machine_->cache, shared.get(), heard, secrets_of(plan)),
+        lookup(shop.machine_->cache, shared.get(), heard, plan.secrets),
         executor(lookup, nullptr, heard, shop.clock, shop.cancel),
         run_steps(layers, shop.runner, heard, shop.runs) {
     settings.evaluation = shop.evaluation;
