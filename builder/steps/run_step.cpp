@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "base/credentials.hpp"
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/temp_dir.hpp"
@@ -21,6 +21,7 @@
 #include "builder/steps/link_resolution.hpp"
 #include "builder/steps/output_tail.hpp"
 #include "builder/steps/run_key.hpp"
+#include "builder/steps/secret_masks.hpp"
 #include "builder/steps/source_secrets.hpp"
 #include "registry/oci/image_config.hpp"
 
@@ -119,20 +120,14 @@ std::string foreign_advice(const oci::Platform& platform) {
       oci::Platform::host().str(), platform.str(), platform.str());
 }
 
-// The values of the secrets that the command was given, in the order in which they are masked: a URL may be made of
-// one.
-std::vector<std::string> given_secrets(const RunCommand& command) {
-  constexpr std::size_t kLeastBytes = 4;  // fewer are found in any text
-  std::vector<std::string> values;
+// Of the secrets that the command was given: a URL may be made of one.
+SecretMasks masks_of(const RunCommand& command) {
+  SecretMasks masks;
   for (const ResolvedMount& mount : command.mounts) {
     if (mount.options.type != df::MountType::secret) continue;
-    const SecretSource* secret = find_secret(command.secrets, mount.options.id);
-    if (!secret) continue;
-    const std::string value = read_secret(*secret);
-    if (trim(value).size() >= kLeastBytes) values.emplace_back(trim(value));
+    if (const SecretSource* secret = find_secret(command.secrets, mount.options.id)) masks.add(read_secret(*secret));
   }
-  sort_for_masking(values);
-  return values;
+  return masks;
 }
 
 bool has_variable(const std::vector<std::string>& env, const std::string& name) {
@@ -339,18 +334,16 @@ LayerValue RunSteps::layer_of(const SnapshotUpper& upper, const RunCommand& comm
 // What was recorded, without the values of secrets. What was blocked under a command that went well is told here.
 RecordedRun RunSteps::end_recording(RunRecording& recording, const RunCommand& command, bool has_failed) {
   RecordedRun seen = recording.finish();
-  const std::vector<std::string> secrets = given_secrets(command);
-  const auto masked = [&](const std::string& text) {
-    std::string shown = settings_.masked(text);
-    for (const std::string& secret : secrets) shown = with_mask_for(shown, secret);
-    return shown;
-  };
-  std::set<Download> downloads;
-  for (Download download : seen.record.downloads) {
+  const SecretMasks secrets = masks_of(command);
+  const auto masked = [&](const std::string& text) { return secrets.masked(settings_.masked(text)); };
+  for (Download download : std::exchange(seen.record.downloads, {})) {
     download.url = masked(download.url);
-    downloads.insert(std::move(download));
+    seen.record.downloads.insert(std::move(download));
   }
-  seen.record.downloads = std::move(downloads);
+  for (Tunnel tunnel : std::exchange(seen.record.tunnels, {})) {
+    tunnel.host = masked(tunnel.host);
+    seen.record.add(tunnel);
+  }
   for (auto* texts : {&seen.problems, &seen.refused, &seen.blocked}) {
     for (std::string& text : *texts) text = masked(text);
   }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """--network-log and the network 'recorded': what RUN fetches goes through kiln's proxy, is known afterwards, and nothing goes around it."""
 
+import base64
 import hashlib
 import json
 import re
@@ -158,6 +159,17 @@ class Logged(NetworkTest):
         self.assertIn(f"{self.plain}/***/odd", record)
         stored = b"".join(path.read_bytes() for path in self.home.rglob("*") if path.is_file() and path.stat().st_size < 1 << 16)
         self.assertNotIn(b"canary4", stored)
+
+    def test_a_part_of_a_secret_is_recorded_nowhere(self):
+        self.write("netrc", "machine registry.acme.test login acme-robot password Canary-4/word\nmachine other.acme.test login me password canary-line\n")
+        asked = ("$(sed -n '1s/.* //p' /s)", "$(sed -n '1s/.*acme-robot password /robot:/p' /s | base64 -w0)", "$(sed -n '2s/.* //p' /s | tr a-z A-Z)")
+        fetch = " && ".join(f"! {CURL} {self.plain}/x/{path}/odd" for path in asked)
+        self.build(f"--mount=type=secret,id=netrc,target=/s {fetch}", words=["--network-log", "--secret", "id=netrc,src=netrc"])
+        urls = {entry["url"] for entry in self.steps()[0]["network"]["downloads"]}
+        self.assertLessEqual({f"{self.plain}/x/***/odd"}, urls)
+        record = json.dumps(sorted(urls)).lower()
+        for part in ("canary", "word", base64.b64encode(b"robot:Canary-4/word")[8:-4].decode().lower()):
+            self.assertNotIn(part, record)
 
     def test_a_program_that_pins_certificates_is_told_how_to_go_on(self):
         shutil.copy(self.authority[0], self.folder / "app/pinned.crt")
