@@ -23,8 +23,11 @@ void add_repository(RemoteSession& session, PruneScope& scope, const oci::Refere
                                              scope.registry, reference.registry));
   }
   if (reference.repository == kReleasesRepository ||
-      reference.repository.ends_with(fmt::format("/{}", kReleasesRepository)))
+      reference.repository.ends_with(fmt::format("/{}", kReleasesRepository))) {
+    const std::string name = reference.name();
+    if (scope.is_listed) scope.namespaces_with_releases.insert(name.substr(0, name.rfind('/')));
     return;
+  }
   const RemoteRepository place = session.repository_of(reference);
   if (std::find(scope.repositories.begin(), scope.repositories.end(), place) == scope.repositories.end())
     scope.repositories.push_back(place);

@@ -19,6 +19,7 @@ struct PruneScope {
   std::map<std::string, std::set<std::string>> fixed_tags;  // by RemoteRepository::name()
   bool is_listed = false;            // the registry itself named the repositories: each of them must be there
   std::set<std::string> namespaces;  // registries and namespaces that releases may be in
+  std::set<std::string> namespaces_with_releases;  // those whose repository of releases the registry itself named
 };
 
 // The repositories of a fleet's images and of the registry caches it writes. Error{usage} where it names no registry,

@@ -87,7 +87,12 @@ class Reader {
       for (const std::string& tag : version.tags) add_tag(version.digest, tag);
       todo_.insert(version.digest);
     }
-    contents_.remarks = versions->unreadable;
+    for (const UnreadableVersion& version : versions->unreadable) {
+      contents_.remarks.push_back(version.problem);
+      if (!version.digest) continue;
+      contents_.manifests[*version.digest].problem = version.problem;
+      todo_.insert(*version.digest);
+    }
   }
 
   // GitHub answers 404 for a package that the token may not see.

@@ -49,7 +49,8 @@ std::optional<oci::Digest> digest_in_tag(std::string_view tag);
 // newest child's). Times that reproducible builds write (1980 and before) say nothing.
 //
 // A manifest that kiln cannot read (docker's schema 1, an artifact manifest of before OCI 1.1, damaged JSON) is kept
-// with all that its bytes name. An image whose config is gone is older than any other. A repository that the registry
+// with all that its bytes name, and a version of which GitHub tells what kiln cannot read with all that it holds. An
+// image whose config is gone is older than any other. A repository that the registry
 // does not know is empty and not known. Error{network} where bytes cannot be had, or where GitHub hides a package that
 // the registry has: what is not known cannot be kept.
 RepositoryContents read_repository(RemoteSession& session, const RemoteRepository& place,

@@ -221,7 +221,10 @@ std::optional<PackageVersions> GithubPackages::versions(const std::string& repos
       try {
         found.versions.push_back(version_from_json(value, reply.where()));
       } catch (const Error& error) {
-        found.unreadable.push_back(error.message());
+        const std::string name = string_member(value, "name");
+        const bool is_manifest = oci::Digest::is_valid(name);
+        found.unreadable.push_back(
+            {is_manifest ? std::optional(oci::Digest::parse(name)) : std::nullopt, error.message()});
       }
     }
     if (!leads_on(reply.response, document, reply.where())) return found;

@@ -21,9 +21,14 @@ struct PackageVersion {
   std::optional<UnixSeconds> created;
 };
 
+struct UnreadableVersion {
+  std::optional<oci::Digest> digest;  // of its manifest; none where its name is no digest, so that it is no manifest
+  std::string problem;                // "'https://...': version 12 is not named by a digest"
+};
+
 struct PackageVersions {
   std::vector<PackageVersion> versions;
-  std::vector<std::string> unreadable;  // "'https://...': version 12 is not named by a digest"
+  std::vector<UnreadableVersion> unreadable;
 };
 
 enum class PackageRemoval {

@@ -271,7 +271,8 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
   if (contents.empty() && unread) throw *unread;
   scope.repositories = std::move(places);
   rules.fixed_tags = scope.fixed_tags;
-  for (const std::string& name : scope.namespaces) rules.released.merge(released_digests(*session, name));
+  for (const std::string& name : scope.namespaces)
+    rules.released.merge(released_digests(*session, name, scope.namespaces_with_releases.contains(name)));
   const RetentionPlan plan = make_plan(contents, rules, home, *session, unread.has_value());
 
   json document = to_json(plan);

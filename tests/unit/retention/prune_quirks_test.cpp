@@ -307,6 +307,31 @@ TEST_CASE("a package that GitHub hides and the registry has is an error, and one
   CHECK(error_of([&] { cleaning.read(); }).find("the token lacks the scopes read:packages") != std::string::npos);
 }
 
+TEST_CASE("a version that GitHub tells in a way that kiln cannot read is kept with its parts") {
+  Cleaning cleaning(github());
+  const oci::Descriptor part = cleaning.day(1);
+  oci::Index index;
+  index.manifests = {part};
+  const oci::Digest whole = cleaning.put("20261102", oci::serialise(index), index.media_type);
+  const oci::Descriptor newer = cleaning.day(3);
+  cleaning.registry.script([&](const SeenRequest& request, int) {
+    if (!request.is("GET", "/versions")) return Reaction{};
+    const std::string version = R"({{"id":{},"name":"{}","created_at":"2026-11-01T00:00:00Z","metadata":)"
+                                R"({{"container":{{"tags":[{}]}}}}}})";
+    std::string text;
+    int id = 0;
+    for (const auto& [digest, tags] :
+         {std::pair{part.digest, ""}, {whole, R"("a b")"}, {newer.digest, R"("20261103")"}})
+      text += (text.empty() ? "[" : ",") + fmt::format(fmt::runtime(version), ++id, digest.str(), tags);
+    return Reaction{Reaction::Kind::answer, {200, {}, text + "]"}, 0};
+  });
+  const RetentionPlan plan = cleaning.plan();
+  CHECK(plan.repositories[0].deletions.empty());
+  CHECK(plan.repositories[0].kept.size() == 3);
+  REQUIRE(plan.repositories[0].remarks.size() == 1);
+  CHECK(plan.repositories[0].remarks[0].find("holds something that is not a tag") != std::string::npos);
+}
+
 TEST_CASE("a version whose name is no digest is left as it is, and the rest is planned") {
   Cleaning cleaning(github());
   const oci::Descriptor image = cleaning.day(1);

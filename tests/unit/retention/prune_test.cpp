@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "builder/retention/execute_plan.hpp"
+#include "builder/retention/prune_scope.hpp"
 #include "builder/retention/released_digests.hpp"
 #include "registry/remote/release_record.hpp"
 #include "tests/unit/remote/remote_fixture.hpp"
@@ -238,7 +239,7 @@ TEST_CASE("the time of an image is its config's where neither tag nor annotation
 TEST_CASE("releases name what they keep, and one that cannot be read stops a prune") {
   Pruning pruning;
   const std::string place = pruning.registry.authority() + "/acme";
-  CHECK(released_digests(pruning.session(), place).empty());
+  CHECK(released_digests(pruning.session(), place, false).empty());
   pruning.days(2);
   ReleaseRecord release{
       "v1", "2026-11-20T12:00:00Z", "0.1.0", place, {{"app", place + "/app", "latest", pruning.images[0], 1}}};
@@ -246,13 +247,31 @@ TEST_CASE("releases name what they keep, and one that cannot be read stops a pru
   release.name = "v2";
   release.images[0].manifest = pruning.images[1];
   put_release(pruning.session(), release);
-  CHECK(released_digests(pruning.session(), place) ==
+  CHECK(released_digests(pruning.session(), place, false) ==
         std::map<oci::Digest, std::string>{{pruning.images[0].digest, "v1"}, {pruning.images[1].digest, "v2"}});
   pruning.registry.script([](const SeenRequest& request, int) {
     return request.is("GET", "/releases/blobs/") ? Reaction{Reaction::Kind::answer, {200, {}, "{}"}, 0} : Reaction{};
   });
-  CHECK(pruning.failing([&] { released_digests(pruning.session(), place); }).find("while reading what the releases") !=
-        std::string::npos);
+  CHECK(pruning.failing([&] { released_digests(pruning.session(), place, false); })
+            .find("while reading what the releases") != std::string::npos);
+}
+
+TEST_CASE("releases that the registry lists and then does not find stop a prune") {
+  Pruning pruning;
+  pruning.days(1);
+  const std::string place = pruning.registry.authority() + "/acme";
+  put_release(
+      pruning.session(),
+      {"v1", "2026-11-20T12:00:00Z", "0.1.0", place, {{"app", place + "/app", "latest", pruning.images[0], 1}}});
+  const PruneScope scope = scope_of_prefix(pruning.session(), place, nullptr);
+  CHECK(scope.namespaces_with_releases == std::set<std::string>{place});
+  CHECK(scope.repositories.size() == 1);
+  CHECK(released_digests(pruning.session(), place, true).size() == 1);
+  pruning.registry.script([](const SeenRequest& request, int) {
+    return request.is("GET", "/releases/tags/list") ? Reaction{Reaction::Kind::answer, {404, {}, "{}"}, 0} : Reaction{};
+  });
+  CHECK(pruning.failing([&] { released_digests(pruning.session(), place, true); })
+            .find("/acme/releases' is listed and then not found") != std::string::npos);
 }
 
 TEST_CASE("tags that are attached to a digest are known by their form") {
