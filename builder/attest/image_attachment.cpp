@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "builder/attest/attestation_manifest.hpp"
-#include "registry/remote/referrers.hpp"
+#include "registry/oci/manifest.hpp"
 #include "registry/store/attached.hpp"
 
 namespace kiln {
@@ -47,11 +47,26 @@ ImageAttachment::Outcome ImageAttachment::attach() {
   return outcome;
 }
 
+// A list may name what is not there, or is attached to another image.
+bool ImageAttachment::is_attached(const Referrer& referrer, const std::string& key) {
+  const auto fetched = client_.find_manifest(place_.repository, referrer.descriptor.digest.str());
+  if (!fetched || !oci::media_type::is_manifest(fetched->descriptor.media_type)) return false;
+  const oci::Manifest manifest = oci::parse_manifest(
+      fetched->bytes, fmt::format("manifest '{}@{}'", name_, referrer.descriptor.digest.short_hex()));
+  const auto told = manifest.annotations.find(kAttestationKeyAnnotation);
+  // A registry that takes no subject has the artifact without one.
+  return told != manifest.annotations.end() && told->second == key &&
+         (!manifest.subject || manifest.subject->digest == digest());
+}
+
 ImageAttachment::Outcome ImageAttachment::attach_open() {
   std::set<std::string> there;
   for (const Referrer& referrer : list_referrers(client_, place_.repository, digest(), oci::media_type::kInToto)) {
     const auto key = referrer.annotations.find(kAttestationKeyAnnotation);
-    if (key != referrer.annotations.end()) there.insert(key->second);
+    const bool is_open =
+        key != referrer.annotations.end() &&
+        std::any_of(open_.begin(), open_.end(), [&](const Attestation* one) { return one->key == key->second; });
+    if (is_open && is_attached(referrer, key->second)) there.insert(key->second);
   }
   Outcome outcome;
   for (const Attestation* attestation : open_) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "builder/attest/attested_image.hpp"
+#include "registry/remote/referrers.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/remote/remote_session.hpp"
 #include "registry/store/content_store.hpp"
@@ -34,6 +35,7 @@ class ImageAttachment {
  private:
   const oci::Digest& digest() const { return image_.manifest.digest; }
   Outcome attach_open();
+  bool is_attached(const Referrer& referrer, const std::string& key);
 
   const ContentStore& store_;
   const RemoteRepository& place_;

@@ -11,6 +11,7 @@
 #include "builder/policy/base_checks.hpp"
 #include "builder/policy/base_use.hpp"
 #include "builder/policy/definition_checks.hpp"
+#include "builder/steps/users.hpp"
 
 namespace kiln {
 
@@ -88,7 +89,22 @@ Blocked PolicyGate::check_image(std::size_t target, const BuiltImage& built) {
   for (const ImageLayer& layer : built.image.layers)
     image.layers.push_back(layer.line > 0 ? PolicyPlace{layer.file, layer.line} : lines.from);
   kiln::check_image(rules_, image, findings_);
-  return check_packages_of(image, built);
+  Blocked missing = check_user_of(image, built);
+  missing.add(check_packages_of(image, built));
+  return missing;
+}
+
+Blocked PolicyGate::check_user_of(const CheckedImage& image, const BuiltImage& built) {
+  if (!asks_for_users(rules_, image)) return {};
+  try {
+    const OrBlocked<MergedView> files = shop_.layers().view(built.image.layers);
+    if (files.is_blocked()) return files.blocked();
+    check_uid(rules_, image, find_uid(image.config->config.user, files.value()), findings_);
+  } catch (const Error& error) {
+    if (error.category() == Category::cancelled) throw;
+    report_unseen_users(rules_, image, error.message(), findings_);
+  }
+  return {};
 }
 
 Blocked PolicyGate::check_packages_of(const CheckedImage& image, const BuiltImage& built) {

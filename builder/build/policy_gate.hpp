@@ -38,6 +38,7 @@ class PolicyGate {
 
  private:
   void check_run_lines_of(std::size_t target, const std::set<std::size_t>& stages);
+  Blocked check_user_of(const CheckedImage& image, const BuiltImage& built);
   Blocked check_packages_of(const CheckedImage& image, const BuiltImage& built);
 
   Workshop& shop_;

@@ -129,6 +129,28 @@ void check_image(const PolicyRules& rules, const CheckedImage& image, PolicyFind
   findings.add(std::move(finding));
 }
 
+bool asks_for_users(const PolicyRules& rules, const CheckedImage& image) {
+  const std::string_view user = image.config->config.user;
+  const std::string_view name = user.substr(0, user.find(':'));
+  const bool has_sign = name.starts_with('+') || name.starts_with('-');
+  const bool is_number = name.find_first_not_of("0123456789", has_sign ? 1 : 0) == std::string_view::npos;
+  return rules.user && is_about(*rules.user, image.subject, RuleScope::services_alone) && !is_number &&
+         !is_root_user(user);
+}
+
+void check_uid(const PolicyRules& rules, const CheckedImage& image, std::optional<std::uint32_t> uid,
+               PolicyFindings& findings) {
+  if (uid == 0) report_root_user(*rules.user, image.subject, image.user, findings);
+}
+
+void report_unseen_users(const PolicyRules& rules, const CheckedImage& image, const std::string& problem,
+                         PolicyFindings& findings) {
+  const auto message = [&](const PolicyFinding& finding) {
+    return fmt::format("it could not be looked up whom '{}' runs as: {}", printable(finding.image), printable(problem));
+  };
+  report_unseen("user", *rules.user, image, message, findings);
+}
+
 bool asks_for_packages(const PolicyRules& rules, const PolicySubject& subject) {
   return (rules.packages && is_about(*rules.packages, subject)) ||
          (rules.licences && is_about(*rules.licences, subject));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,17 @@ struct CheckedImage {
 
 // What of `user`, `healthcheck` and `size` a finished image breaks.
 void check_image(const PolicyRules& rules, const CheckedImage& image, PolicyFindings& findings);
+
+// Whether the image's files decide whether it breaks `user`: the rule is about it, and its user is a name.
+bool asks_for_users(const PolicyRules& rules, const CheckedImage& image);
+
+// The finding where the number of that user, as the image's files have it, is root's.
+void check_uid(const PolicyRules& rules, const CheckedImage& image, std::optional<std::uint32_t> uid,
+               PolicyFindings& findings);
+
+// The finding where they cannot be looked at: `problem` says why not.
+void report_unseen_users(const PolicyRules& rules, const CheckedImage& image, const std::string& problem,
+                         PolicyFindings& findings);
 
 // Whether a rule of the two below is about an image: only then its packages are read.
 bool asks_for_packages(const PolicyRules& rules, const PolicySubject& subject);

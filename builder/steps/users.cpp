@@ -86,6 +86,13 @@ void refuse_large_id(std::string_view word, const std::string& id) {
 
 }  // namespace
 
+std::optional<std::uint32_t> find_uid(const std::string& user, const MergedView& view) {
+  const std::string name = user.substr(0, user.find(':'));
+  const auto passwd = read_passwd(view);
+  if (const PasswdLine* entry = find_line(passwd, name, &PasswdLine::uid)) return entry->uid;
+  return parse_id(name);
+}
+
 ResolvedUser resolve_user(const std::string& user, const MergedView& view) {
   ResolvedUser result;
   // What stands behind a second colon no runtime looks at.

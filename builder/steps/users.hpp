@@ -23,6 +23,9 @@ struct ResolvedUser {
 // Error{build} for a name that is not there, and for a number above 2147483647, which no runtime takes.
 ResolvedUser resolve_user(const std::string& user, const MergedView& view);
 
+// The number of USER's user; nullopt where the image has none of that name.
+std::optional<std::uint32_t> find_uid(const std::string& user, const MergedView& view);
+
 struct ResolvedOwner : Ownership {
   std::vector<std::string> notes;  // names that the image does not have, one sentence each
 };

@@ -187,6 +187,20 @@ class LineRules(Policy):
         self.dockerfile(f"FROM {self.base}\nUSER 1000\nCOPY app.txt /\n")
         self.assert_kept()
 
+    def test_another_name_of_root_is_root(self):
+        self.write("images/app/passwd", "app:x:1001:1001::/:/bin/sh\n0toor:x:0:0::/:/bin/sh\n")
+        self.dockerfile(f"FROM {self.base}\nCOPY passwd /etc/passwd\nUSER 0toor\n")
+        self.policy()
+        self.kiln("build", "-t", f"{self.at}/bases/toor:1", "--push", "images/app", code=0)
+        self.policy(user={"level": "deny"})
+        self.assert_denied("user", "images/app/Dockerfile:3", "runs as root")
+        findings = self.check(f"{self.at}/bases/toor:1", code=1)["findings"]
+        self.assertEqual([(finding["rule"], finding["message"]) for finding in findings], [("user", "the image's program runs as root")])
+        self.dockerfile(f"FROM {self.base}\nCOPY passwd /etc/passwd\nUSER app\n")
+        self.assert_kept()
+        self.dockerfile(f"FROM {self.base}\nCOPY passwd /etc/passwd\nUSER nowhere\n")
+        self.assert_kept()
+
     def test_images_have_a_healthcheck(self):
         self.policy(healthcheck={"level": "deny"})
         self.dockerfile(f"FROM {self.base}\nUSER 1000\nHEALTHCHECK NONE\n")

@@ -8,6 +8,7 @@
 #include "builder/cli/images/opened_image.hpp"
 #include "builder/cli/output/policy_annotations.hpp"
 #include "builder/cli/output/stderr_log.hpp"
+#include "builder/steps/users.hpp"
 #include "registry/oci/image_config.hpp"
 #include "registry/oci/manifest.hpp"
 
@@ -65,13 +66,16 @@ void ImagePolicy::check_manifest(const oci::Reference& name, const oci::Descript
 void ImagePolicy::check_contents(const CheckedImage& image, const oci::Reference& name, const oci::Descriptor& manifest,
                                  const std::optional<RemoteRepository>& source) {
   const PolicyRules& rules = policy_.rules;
-  if (!asks_for_packages(rules, image.subject)) return;
+  const bool asks_users = asks_for_users(rules, image), asks_packages = asks_for_packages(rules, image.subject);
+  if (!asks_users && !asks_packages) return;
   try {
     const OpenedImage opened = open_documents(session_, pool_, name.str(), manifest, source, cancel_);
-    check_packages(rules, image, read_packages(session_, pool_, opened, cancel_), findings_);
+    if (asks_users) check_uid(rules, image, find_uid(image.config->config.user, opened.files), findings_);
+    if (asks_packages) check_packages(rules, image, read_packages(session_, pool_, opened, cancel_), findings_);
   } catch (const Error& error) {
     if (error.category() == Category::cancelled) throw;
-    report_unseen_packages(rules, image, error.message(), findings_);
+    if (asks_users) report_unseen_users(rules, image, error.message(), findings_);
+    if (asks_packages) report_unseen_packages(rules, image, error.message(), findings_);
   }
 }
 

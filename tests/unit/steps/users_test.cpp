@@ -24,6 +24,12 @@ TEST_CASE("a process has its own group and those that list its user") {
   CHECK(resolve_user("", image()).groups == std::vector<std::uint32_t>{0, 10});
 }
 
+TEST_CASE("a user's number is its entry's, or itself") {
+  CHECK(find_uid("app:wheel", image()) == 1001);
+  CHECK(find_uid("1234", image()) == 1234);
+  CHECK_FALSE(find_uid("nobody-here", image()));
+}
+
 TEST_CASE("a group that is named is the only one") {
   CHECK(resolve_user("app:wheel:more", image()).gid == 10);
   CHECK(resolve_user("5:6:7", image()).gid == 6);
