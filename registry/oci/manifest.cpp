@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -52,6 +53,14 @@ void check_exclusive(const JsonMembers& members, std::string_view where) {
   }
 }
 
+// Of a document whose media type says what it is: others may go by its members.
+void check_kind(const JsonMembers& members, std::initializer_list<const char*> foreign, std::string_view kind,
+                std::string_view where) {
+  for (const char* member : foreign) {
+    if (members.has(member)) refuse(where, fmt::format("has '{}', which {} has not", member, kind));
+  }
+}
+
 void check_schema_version(const JsonMembers& members, std::string_view where) {
   const std::int64_t version = members.integer_or("schemaVersion", 0);
   if (version == 1)
@@ -79,6 +88,7 @@ Manifest parse_manifest(std::string_view text, std::string_view where) {
   if (!media_type::is_manifest(manifest.media_type)) {
     refuse(where, fmt::format("media type '{}' is not that of an image manifest", printable(manifest.media_type)));
   }
+  check_kind(members, {"manifests"}, "an image manifest", where);
   const auto* config = members.find("config");
   if (!config) refuse(where, "has no 'config'");
   manifest.config = descriptor_from_json(*config, where);
@@ -100,6 +110,7 @@ Index parse_index(std::string_view text, std::string_view where) {
   if (!media_type::is_index(index.media_type)) {
     refuse(where, fmt::format("media type '{}' is not that of an image index", printable(index.media_type)));
   }
+  check_kind(members, {"layers", "config"}, "an image index", where);
   index.manifests = descriptors(members, "manifests", where);
   index.artifact_type = members.string_or("artifactType");
   index.annotations = members.string_map_or_none("annotations");

@@ -137,6 +137,12 @@ TEST_CASE("an index survives being written and read, and a manifest is not taken
         }) == "network: i: media type 'application/vnd.oci.image.manifest.v1+json' is not that of an image index");
   CHECK(error_of([] { parse_index(R"({"schemaVersion":2,"manifests":[],"layers":[]})", "i"); }) ==
         "network: i: has both 'layers' and 'manifests', so it means different things to different clients");
+  CHECK(error_of([] { parse_index(R"({"schemaVersion":2,"layers":[]})", "i"); }) ==
+        "network: i: has 'layers', which an image index has not");
+  CHECK(error_of([] { parse_index(R"({"schemaVersion":2,"config":{}})", "i"); }) ==
+        "network: i: has 'config', which an image index has not");
+  CHECK(error_of([] { parse_manifest(R"({"schemaVersion":2,"config":{},"manifests":[]})", "m"); }) ==
+        "network: m: has 'manifests', which an image manifest has not");
 }
 
 namespace {
