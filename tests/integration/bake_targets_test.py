@@ -141,6 +141,12 @@ class BakeTargets(harness.KilnTest):
         failed = self.bake("--no-cache", code=2)
         self.assertIn("secret 'TOKEN': there is neither an environment variable nor a file of that name", failed.stderr)
 
+    def test_no_secret_of_a_target_is_one_of_kilns_own(self):
+        for secret in ("id=COSIGN_PASSWORD", "id=key,env=KILN_SIGN_KEY", "id=KILN_LOG_TOKEN,type=env"):
+            self.bake_file(default={"secret": [secret]})
+            refused = self.bake(code=2, env={"COSIGN_PASSWORD": "hidden", "KILN_SIGN_KEY": "hidden", "KILN_LOG_TOKEN": "hidden"})
+            self.assertRegex(refused.stderr, r"target 'default': secret '\w+': kiln has the variable '\w+' from the environment for itself")
+
     def test_pull_asks_the_registry_for_a_base_that_the_store_names(self):
         server = self.registry()
         base = f"{server.address}/acme/base:1"

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/definitions/own_secrets.hpp"
 #include "builder/steps/git_checkout.hpp"
 
 namespace kiln::cli {
@@ -57,12 +58,11 @@ DefinitionsSource find_definitions(const DefinitionWords& words, const CancelTok
   options.has_file_relative_paths = is_switched_on("BUILDX_BAKE_FILE_RELATIVE_PATHS");
   const bool hides_environment = is_switched_on("BUILDX_BAKE_DISABLE_VARS_ENV_LOOKUP");
   options.environment = [hides_environment](const std::string& name) -> std::optional<std::string> {
-    for (const char* own : {"KILN_LOG_TOKEN", "KILN_SIGN_KEY", "COSIGN_PASSWORD"}) {
-      if (name == own)
-        throw Error(Category::usage,
-                    fmt::format("variable '{}' of a bake file: kiln has it from the environment for itself; give it "
-                                "another name",
-                                own));
+    if (is_own_secret(name)) {
+      throw Error(Category::usage,
+                  fmt::format("variable '{}' of a bake file: kiln has it from the environment for itself; give it "
+                              "another name",
+                              name));
     }
     return hides_environment ? std::nullopt : environment_variable(name);
   };
