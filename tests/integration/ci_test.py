@@ -53,6 +53,14 @@ class CiFilesTest(harness.KilnTest):
         self.kiln("ci", "check")
         self.assertEqual((self.folder / FILES[0]).read_text(), "name: mine\n")
 
+    def test_nothing_is_written_through_a_link(self):
+        (self.folder / "elsewhere").mkdir()
+        (self.folder / "repository").mkdir()
+        (self.folder / "repository/.github").symlink_to("../elsewhere")
+        result = self.kiln("ci", "init", "-C", "repository", code=2)
+        self.assertIn("'.github' is a symbolic link, which kiln does not write through", result.stderr)
+        self.assertEqual(list((self.folder / "elsewhere").iterdir()), [])
+
     def test_files_of_others_are_not_replaced(self):
         self.write(FILES[1], "name: theirs\n")
         result = self.kiln("ci", "init", code=2)

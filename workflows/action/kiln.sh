@@ -78,6 +78,12 @@ told() {
   return $code
 }
 
+with_output() {
+  local file=$1
+  shift
+  "$@" >"$file"
+}
+
 # The same of a command that builds nothing, folded as a whole.
 in_group() {
   local title=$1 code=0
@@ -146,7 +152,7 @@ bake() {
     export KILN_CACHE_MODE=read
   fi
   # shellcheck disable=SC2086 # a list of words
-  told run_kiln bake "${flags[@]}" $TARGETS || code=$?
+  told run_kiln bake "${flags[@]}" -- $TARGETS || code=$?
   annotate
   # A gate that failed has left a report of what it refused.
   summarise
@@ -160,7 +166,7 @@ bake() {
 index() {
   local code=0
   # shellcheck disable=SC2086 # a list of words
-  in_group "kiln index bake ${TARGETS:-default}" run_kiln index bake --progress plain --metadata-file "$temp/kiln-metadata.json" $TARGETS || code=$?
+  in_group "kiln index bake ${TARGETS:-default}" run_kiln index bake --progress plain --metadata-file "$temp/kiln-metadata.json" -- $TARGETS || code=$?
   annotate
   [ $code = 0 ] || exit $code
   describe
@@ -204,7 +210,7 @@ matrix() {
   for runner in $RUNNER; do flags+=(--runner "$runner"); done
   [ "$PUSH" != true ] || flags+=(--tag-unchanged)
   # shellcheck disable=SC2086 # a list of words
-  run_kiln matrix "${flags[@]}" $TARGETS 2>&1 >"$temp/kiln-matrix" | tee "$temp/kiln-stderr" >&2 || code=$?
+  told with_output "$temp/kiln-matrix" run_kiln matrix "${flags[@]}" -- $TARGETS || code=$?
   annotate
   [ $code = 0 ] || exit $code
   cat "$temp/kiln-matrix" >>"$GITHUB_OUTPUT"
@@ -217,7 +223,7 @@ matrix() {
 release() {
   local code=0
   # shellcheck disable=SC2086 # a list of words
-  in_group "kiln release create $GITHUB_REF_NAME" run_kiln release create "$GITHUB_REF_NAME" $TARGETS --record "$temp/kiln-release.json" || code=$?
+  in_group "kiln release create $GITHUB_REF_NAME" run_kiln release create --record "$temp/kiln-release.json" -- "$GITHUB_REF_NAME" $TARGETS || code=$?
   annotate
   exit $code
 }

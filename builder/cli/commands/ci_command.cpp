@@ -68,11 +68,23 @@ void tell_set_up(const CiFile& caller, const std::string& text) {
       "  kiln verify REF --key cosign.pub\n");
 }
 
+// A link would lead what is written out of the repository, or to another name in it.
+void refuse_links(const fs::path& folder, const fs::path& file) {
+  fs::path path = folder;
+  for (const fs::path& part : file) {
+    path /= part;
+    if (fs::is_symlink(path))
+      throw Error(Category::usage, fmt::format("'{}' is a symbolic link, which kiln does not write through",
+                                               path.lexically_relative(folder).native()));
+  }
+}
+
 int run_init(const CiWords& words) {
   const fs::path folder = repository_of(words);
   std::vector<CiFile> files = ci_files();
   if (words.sign) make_signed(files.front());
   for (const CiFile& file : files) {  // all or nothing
+    refuse_links(folder, file.path);
     const auto there = text_of(folder / file.path);
     if (!file.is_users && there && !was_written_by_kiln(*there) && !words.force) {
       throw Error(Category::usage,
