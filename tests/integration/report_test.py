@@ -167,6 +167,22 @@ class ReportFormats(harness.KilnTest):
         self.assertIn("needs --against", self.kiln("report", "--fail-over", "growth=2%", code=2).stderr)
         self.assertIn("shows no comparison", self.kiln("report", "--against", "before.json", "--format", "text", code=2).stderr)
 
+    def test_an_earlier_report_that_is_damaged_is_left_out_of_the_trend(self):
+        for _ in range(3):
+            self.kiln("bake", code=0)
+        oldest = sorted((self.home / "reports").glob("*.json"))[0]
+        oldest.write_text("{")
+        result = self.kiln("report", "--format", "html", "-o", "page.html", code=0)
+        self.assertIn("warning: an earlier build is left out: ", result.stderr)
+        self.assertIn(oldest.name, result.stderr)
+
+    def test_words_that_would_say_nothing_are_refused(self):
+        self.kiln("bake", code=0)
+        self.assertIn("--json is --format json, and --format html another", self.kiln("report", "--json", "--format", "html", code=2).stderr)
+        self.kiln("report", "--json", "--format", "json", code=0)
+        for words in (["--registry", "localhost:1/x"], ["-f", "images/fleet.json"]):
+            self.assertIn("--file and --registry say where what --against names is", self.kiln("report", *words, code=2).stderr)
+
     def test_the_trend_names_the_commit_of_each_build(self):
         git = ("git", "-c", "user.name=a", "-c", "user.email=a@acme.example", "-C", self.folder)
         self.run_program("git", "init", "-q", self.folder)

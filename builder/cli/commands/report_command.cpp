@@ -11,6 +11,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/published_report.hpp"
 #include "builder/cli/output/print_report.hpp"
+#include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/output_files.hpp"
 #include "builder/definitions/byte_size.hpp"
 #include "builder/report/gate.hpp"
@@ -65,7 +66,15 @@ std::vector<BuildReport> earlier_builds(const BuildReport& report, const ReportS
   const std::vector<fs::path> files = reports.list();
   const std::set<std::string> names = names_of(report);
   for (auto file = files.rbegin(); file != files.rend() && result.size() < kTrend; ++file) {
-    BuildReport earlier = read_report(*file);
+    std::optional<BuildReport> read;
+    try {
+      read = read_report(*file);
+    } catch (const Error& error) {
+      // It is damaged, or another build has removed it meanwhile.
+      StderrLog().warn(fmt::format("an earlier build is left out: {}", error.message()));
+      continue;
+    }
+    BuildReport& earlier = *read;
     const bool is_this_one = earlier.created == report.created && earlier.seconds == report.seconds;
     if (earlier.created <= report.created && !is_this_one && names_of(earlier) == names)
       result.push_back(std::move(earlier));
@@ -122,6 +131,11 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
   if (std::find(formats.begin(), formats.end(), format) == formats.end()) {
     throw Error(Category::usage, fmt::format("unknown format '{}'{}", printable(format), suggestion(format, formats)));
   }
+  if (words.json && words.format && *words.format != "json")
+    throw Error(Category::usage,
+                fmt::format("--json is --format json, and --format {} another", printable(*words.format)));
+  if (words.against.empty() && (words.fleet.file || !words.fleet.registry.empty()))
+    throw Error(Category::usage, "--file and --registry say where what --against names is; give --against too");
   const GateLimits limits = words.fail_under ? parse_gate_limits(*words.fail_under) : GateLimits{};
   const std::optional<GrowthLimit> growth =
       words.fail_over ? std::optional(parse_growth_limit(*words.fail_over)) : std::nullopt;
@@ -165,7 +179,7 @@ int run_report(const ReportWords& words, const CancelToken& cancel) {
   } else if (format == "text") {
     print_report(report, ReportLength::whole);
   } else {
-    fmt::print("{}", text);
+    fmt::print("{}", format == "json" ? visible_json(text) : text);
   }
   refuse_failed_gates(failures);
   return 0;
