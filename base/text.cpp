@@ -156,6 +156,23 @@ std::string printable(std::string_view text, std::size_t most_bytes) {
   return printable(text.substr(0, character_start(text, most_bytes))) + "...";
 }
 
+std::string visible_json(std::string_view json) {
+  std::string result;
+  result.reserve(json.size());
+  while (!json.empty()) {
+    const auto [code, length] = next_character(json);
+    // Control characters below a space are written as escapes already, but for line breaks between members.
+    const bool begins_order = json.starts_with("##[") || json.starts_with("##vso[");
+    if (begins_order || (code >= 0x7F && is_invisible(code))) {
+      result += fmt::format("\\u{:04x}", static_cast<unsigned>(code));
+    } else {
+      result += json.substr(0, length);
+    }
+    json.remove_prefix(length);
+  }
+  return result;
+}
+
 std::string readable_line(std::string_view line) {
   constexpr std::size_t kMostBytes = 8000;
   constexpr std::size_t kEndBytes = 1000;

@@ -33,6 +33,8 @@ std::string human_seconds(double seconds);
 std::string printable(std::string_view text);
 // The same of no more than so many bytes, with "..." where there are more.
 std::string printable(std::string_view text, std::size_t most_bytes);
+// A JSON text with \u escapes in place of what a terminal or the log of a CI service would obey: the same document.
+std::string visible_json(std::string_view json);
 // A line of a message: what is in the middle of more than 8,000 bytes is left out, and how much of it is said.
 std::string readable_line(std::string_view line);
 

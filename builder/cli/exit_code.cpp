@@ -32,10 +32,9 @@ void on_signal(int number) {
 // Any word may be a URL by mistake, and messages repeat words. They repeat what a command printed and what a Dockerfile
 // says, too, from which neither a terminal nor a CI service is to take an order.
 std::string harmless(const std::string& text) {
-  const LogFolds service = LogFolds::of_environment(environment_variable);
   const std::string shown = visible_lines(without_url_credentials(text));
   std::vector<std::string> lines;
-  for (const std::string_view line : split(shown, '\n')) lines.push_back(readable_line(service.inert(line)));
+  for (const std::string_view line : split(shown, '\n')) lines.push_back(readable_line(line));
   return join(lines, "\n");
 }
 

@@ -55,6 +55,19 @@ class PlainLog(harness.KilnTest):
         log = self.bake("service-03", code=1, GITHUB_ACTIONS="true").stderr
         self.assertIn("[error]boo", log)
         self.assertNotIn("##[error]", self.outside_of_groups(log))
+        for mode in ("quiet", "verbose", "rawjson"):
+            log = self.kiln("bake", "--progress", mode, "service-03", code=1, cwd=self.fleet, env={"GITHUB_ACTIONS": "true"}).stderr
+            self.assertIn("error]boo", log)
+            self.assertNotIn("##[error]", log, mode)
+
+    def test_a_service_takes_no_order_from_tables_and_warnings(self):
+        (self.fleet / "images/service-03/Dockerfile").write_text("# check=skip=##[error]x\nFROM family-01\nLABEL a='##[error]boo'\nCOPY app /\n")
+        self.bake("service-03")
+        name = re.search(r"\S+/service-03\S*", self.kiln("images", code=0).stdout).group()
+        for words in (["history", "--local", name], ["inspect", "--local", name], ["inspect", "--local", "--json", name], ["check", "-f", "images/service-03/Dockerfile"]):
+            shown = self.kiln(*words, cwd=self.fleet, env={"GITHUB_ACTIONS": "true"})
+            self.assertNotIn("##[", shown.output, words)
+            self.assertIn("[error]", shown.output, words)
 
     def test_a_failure_is_last_and_whole(self):
         self.bake()

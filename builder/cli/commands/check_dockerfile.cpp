@@ -55,9 +55,12 @@ dockerfile::CheckOptions options_of(const DockerfileInput& input, const CheckWor
 }
 
 std::string render(const dockerfile::CheckReport& report, const DockerfileInput& input, const std::string& format) {
-  if (format == "json") return json_text(dockerfile::check_json(report, input.name), JsonLayout::indented) + "\n";
+  if (format == "json")
+    return visible_json(json_text(dockerfile::check_json(report, input.name), JsonLayout::indented)) + "\n";
   if (format == "sarif")
-    return json_text(dockerfile::check_sarif(report, path_in_repository(input.name)), JsonLayout::indented) + "\n";
+    return visible_json(
+               json_text(dockerfile::check_sarif(report, path_in_repository(input.name)), JsonLayout::indented)) +
+           "\n";
   return dockerfile::check_text(report, input.text, input.name);
 }
 

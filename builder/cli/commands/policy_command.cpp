@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/count_of.hpp"
-#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/build/build.hpp"
 #include "builder/build/fleet_plan.hpp"
@@ -15,6 +14,7 @@
 #include "builder/cli/images/image_policy.hpp"
 #include "builder/cli/images/opened_image.hpp"
 #include "builder/cli/output/policy_annotations.hpp"
+#include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
@@ -142,9 +142,9 @@ void print_policy(const PolicyResult& result, const std::string& format) {
   if (format == "json") {
     const json document = {
         {"denied", is_denied(result.findings)}, {"findings", findings_json(result.findings)}, {"notes", result.notes}};
-    fmt::print("{}\n", json_text(document, JsonLayout::indented));
+    print_json(document);
   } else if (format == "sarif") {
-    fmt::print("{}\n", json_text(findings_sarif(placed), JsonLayout::indented));
+    print_json(findings_sarif(placed));
   } else if (format == "github") {
     fmt::print("{}", findings_annotations(placed));
   } else {

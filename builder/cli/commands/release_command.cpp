@@ -165,7 +165,7 @@ int run_show(const ReleaseWords& words, const CancelToken& cancel) {
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const StoredRelease release = existing_release(*session, registry_of_releases(words.fleet), words.name);
   if (words.as_json) {
-    fmt::print("{}", to_json_text(release.record));
+    fmt::print("{}", visible_json(to_json_text(release.record)));
     return 0;
   }
   print_field("Release", release_reference(release.record.registry, release.record.name).str());

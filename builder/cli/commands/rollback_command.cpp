@@ -4,7 +4,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/signed_images.hpp"
@@ -159,8 +158,11 @@ int run_recorded(const RollbackWords& words, const RollbackJournal& journal, Rem
   if (words.abandon) {
     plan.state = RollbackPlan::State::abandoned;
     journal.write(plan);
-    fmt::print("{}", words.as_json ? json_text(json_of(plan, nullptr), JsonLayout::indented) + "\n"
-                                   : "the recorded rollback was given up; no tag was moved\n");
+    if (words.as_json) {
+      print_json(json_of(plan, nullptr));
+    } else {
+      fmt::print("the recorded rollback was given up; no tag was moved\n");
+    }
     return 0;
   }
   if (words.undo) return conclude(plan, undo(session, plan, journal), words.as_json);

@@ -136,7 +136,7 @@ void give_out(const SbomWords& words, const TextTable& table) {
   }
 }
 
-std::string text_of(const json& document) { return json_text(document, JsonLayout::indented) + "\n"; }
+std::string text_of(const json& document) { return visible_json(json_text(document, JsonLayout::indented)) + "\n"; }
 
 json name_of(const OpenedImage& image) { return {{"name", image.name}, {"digest", image.manifest.digest.str()}}; }
 

@@ -5,13 +5,16 @@
 #include <string>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 
 namespace kiln::cli {
 
-void print_json(const nlohmann::json& document) { fmt::print("{}\n", json_text(document, JsonLayout::indented)); }
+void print_json(const nlohmann::json& document) {
+  fmt::print("{}\n", visible_json(json_text(document, JsonLayout::indented)));
+}
 
 void print_json(const nlohmann::ordered_json& document) {
-  fmt::print("{}\n", json_text(document, JsonLayout::indented));
+  fmt::print("{}\n", visible_json(json_text(document, JsonLayout::indented)));
 }
 
 }  // namespace kiln::cli

@@ -3,20 +3,29 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <vector>
 
+#include "base/process.hpp"
 #include "base/text.hpp"
+#include "builder/cli/progress/log_folds.hpp"
 
 namespace kiln::cli {
 
-std::string visible_lines(std::string_view message) {
+namespace {
+
+std::string visible_line(std::string_view line, const LogFolds& service) {
   std::string result;
-  while (true) {
-    const std::size_t kept = message.find_first_of("\n\t");
-    result += printable(message.substr(0, kept));
-    if (kept == std::string_view::npos) return result;
-    result += message[kept];
-    message.remove_prefix(kept + 1);
-  }
+  for (const std::string_view part : split(line, '\t')) result += (result.empty() ? "" : "\t") + printable(part);
+  return service.inert(result);
+}
+
+}  // namespace
+
+std::string visible_lines(std::string_view message) {
+  const LogFolds service = LogFolds::of_environment(environment_variable);
+  std::vector<std::string> lines;
+  for (const std::string_view line : split(message, '\n')) lines.push_back(visible_line(line, service));
+  return join(lines, "\n");
 }
 
 void StderrLog::info(std::string_view message) { fmt::print(stderr, "{}\n", visible_lines(message)); }

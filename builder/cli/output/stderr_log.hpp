@@ -7,7 +7,8 @@
 
 namespace kiln::cli {
 
-// Lines of a message as a terminal may get them, whatever they repeat: printable(), with their tabs and line ends.
+// Lines of a message as a terminal and the log of a CI service may get them, whatever they repeat: printable(), with
+// their tabs and line ends, and LogFolds::inert().
 std::string visible_lines(std::string_view message);
 
 // A Log for what is said where there is no progress display: plain lines on standard error.

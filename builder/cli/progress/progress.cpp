@@ -81,7 +81,7 @@ std::unique_ptr<BuildObserver> make_progress(const ProgressOptions& options) {
           options.show_debug ? TtyProgress::Debug::show : TtyProgress::Debug::hide);
     }
     case ProgressMode::quiet:
-      return std::make_unique<QuietProgress>(options.fd);
+      return std::make_unique<QuietProgress>(options.fd, options.folds);
     case ProgressMode::rawjson:
       return std::make_unique<RawJsonProgress>(options.fd, clock);
   }

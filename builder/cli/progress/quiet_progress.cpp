@@ -23,7 +23,7 @@ void QuietProgress::task_stopped(int number) { end(number, ""); }
 void QuietProgress::end(int number, std::string_view error) {
   const std::lock_guard lock(mutex_);
   if (!error.empty()) {
-    output_.write(fmt::format("ERROR: {}: {}\n", labels_[number], printable(error)));
+    output_.write(folds_.inert(fmt::format("ERROR: {}: {}", printable(labels_[number]), printable(error))) + "\n");
   }
   labels_.erase(number);
 }

@@ -3,7 +3,9 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 
+#include "builder/cli/progress/log_folds.hpp"
 #include "builder/cli/progress/progress_output.hpp"
 
 namespace kiln {
@@ -11,7 +13,7 @@ namespace kiln {
 // Says nothing until something fails: "ERROR: [builder 2/4] RUN pip install: message".
 class QuietProgress final : public BuildObserver {
  public:
-  explicit QuietProgress(int fd) : output_(fd) {}
+  QuietProgress(int fd, LogFolds folds) : output_(fd), folds_(std::move(folds)) {}
 
   void info(std::string_view) override {}
   void warn(std::string_view) override {}
@@ -27,6 +29,7 @@ class QuietProgress final : public BuildObserver {
   void end(int number, std::string_view error);
 
   ProgressOutput output_;
+  LogFolds folds_;
   std::mutex mutex_;
   std::map<int, std::string> labels_;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 
 namespace kiln {
@@ -91,7 +92,7 @@ void RawJsonProgress::log(const char* level, std::string_view message) {
 void RawJsonProgress::print(const char* event, Json members) {
   Json object = {{"time", std::round((clock_() - began_) * 1000) / 1000}, {"event", event}};
   for (auto& [name, value] : members.items()) object[name] = std::move(value);
-  output_.write(json_text(object) + "\n");
+  output_.write(visible_json(json_text(object)) + "\n");
 }
 
 void RawJsonProgress::end(int number) {

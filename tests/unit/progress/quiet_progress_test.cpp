@@ -10,7 +10,7 @@ using namespace kiln::test;
 TEST_CASE("quiet progress says nothing but what failed") {
   Stage stage;
   {
-    QuietProgress progress(stage.fd.get());
+    QuietProgress progress(stage.fd.get(), LogFolds(LogFolds::Service::none));
     progress.info("i");
     progress.warn("w");
     progress.debug("d");
@@ -30,4 +30,14 @@ TEST_CASE("quiet progress says nothing but what failed") {
   }
   CHECK(stage.written() ==
         "ERROR: [hub builder 2/2] RUN exit 7: exit code 7\nERROR: [hub] push: cannot reach\\x1b 'ghcr.io'\n");
+}
+
+TEST_CASE("a CI service takes no order from what quiet progress repeats") {
+  Stage stage;
+  {
+    QuietProgress progress(stage.fd.get(), LogFolds(LogFolds::Service::github));
+    progress.step_started(step(1, "hub", "builder", 1, 2, "RUN ##[group]x"));
+    progress.step_finished(1, failed("##[error]y"));
+  }
+  CHECK(stage.written() == "ERROR: [hub builder 1/2] RUN # #[group]x: # #[error]y\n");
 }

@@ -91,3 +91,17 @@ TEST_CASE("a character that was cut in two is put together again") {
   CHECK(events[2]["text"] == "\uFFFD");
   CHECK(events[3]["outcome"] == "hit");
 }
+
+TEST_CASE("no line of JSON is an order for a CI service or a terminal") {
+  Stage stage;
+  {
+    RawJsonProgress progress(stage.fd.get(), stage.clock());
+    progress.step_started(step(1, "", "", 0, 0, "RUN ##[group]x ##vso[y]"));
+    progress.step_output(1, "##[error]\xc2\x9b\xe2\x80\xae");
+  }
+  for (const char* order : {"##[", "##vso[", "\xc2\x9b", "\xe2\x80\xae"})
+    CHECK(stage.written().find(order) == std::string::npos);
+  const std::vector<json> events = events_of(stage);
+  CHECK(events[0]["text"] == "RUN ##[group]x ##vso[y]");
+  CHECK(events[1]["text"] == "##[error]\u009b\u202e");
+}
