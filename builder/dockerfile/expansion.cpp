@@ -15,7 +15,7 @@ namespace kiln::dockerfile {
 namespace {
 
 // Both bound what a hostile Dockerfile can make of a few lines (`ENV X=$X$X`, nested `${x:-${x:-...}}`).
-constexpr std::size_t kMaxResultBytes = std::size_t{16} << 20;
+constexpr std::size_t kMaxAddedBytes = std::size_t{2} << 20;  // to what is written
 constexpr int kMaxDepth = 200;
 
 [[noreturn]] void fail(const std::string& reason) { throw Error(Category::usage, reason); }
@@ -83,8 +83,8 @@ class Lexer {
   }
 
   void append(std::string& out, std::string_view text) const {
-    if (out.size() + text.size() > kMaxResultBytes) {
-      fail(fmt::format("it expands to more than {}", human_bytes(kMaxResultBytes)));
+    if (out.size() + text.size() > source_.size() + kMaxAddedBytes) {
+      fail(fmt::format("variables make it longer by more than {}", human_bytes(kMaxAddedBytes)));
     }
     out += text;
   }
@@ -200,8 +200,8 @@ class Lexer {
 
   std::string modified(const std::string& name, std::string value) {
     modified_bytes_ += value.size();
-    if (modified_bytes_ > kMaxResultBytes) {
-      fail(fmt::format("modifiers make more than {} of it", human_bytes(kMaxResultBytes)));
+    if (modified_bytes_ > kMaxAddedBytes) {
+      fail(fmt::format("modifiers of variables make more than {}", human_bytes(kMaxAddedBytes)));
     }
     result_.modified.insert({name, value});
     return value;

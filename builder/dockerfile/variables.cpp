@@ -1,12 +1,16 @@
 #include "builder/dockerfile/variables.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/error.hpp"
 #include "base/text.hpp"
 
 namespace kiln::dockerfile {
 namespace {
 
+constexpr std::size_t kMostVariableBytes = std::size_t{16} << 20;
 constexpr std::string_view kProxyNames[] = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"};
 
 // These say something to the builder and are no variables of RUN.
@@ -158,8 +162,12 @@ bool StageScope::is_declared(std::string_view name) const {
 }
 
 void StageScope::set(std::string_view key, std::string_view value) {
+  bytes_ += value.size();
+  if (bytes_ > kMostVariableBytes)
+    throw Error(Category::usage, fmt::format("the variables of a stage may hold {}", human_bytes(kMostVariableBytes)));
   for (auto& [name, current] : variables_) {
     if (name == key) {
+      bytes_ -= current.size();
       current = value;
       return;
     }

@@ -97,9 +97,11 @@ class StageScope {
   bool is_declared(std::string_view name) const;
 
  private:
+  // Error{usage} where all of them would be larger than an image's config may be.
   void set(std::string_view key, std::string_view value);
 
   const GlobalScope* global_;
+  std::size_t bytes_ = 0;  // of all values
   std::vector<std::pair<std::string, std::string>> variables_;
   std::vector<DeclaredArg> declared_;
 };

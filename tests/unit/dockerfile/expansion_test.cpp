@@ -70,9 +70,17 @@ TEST_CASE("what would eat stack or memory is refused") {
   CHECK(has(usage_error([&] { expand_word(deep, value); }), "nested too deeply"));
   const std::string large(1 << 20, 'a');
   std::string many;
-  for (int i = 0; i < 20; ++i) many += "$v";
+  for (int i = 0; i < 3; ++i) many += "$v";
   CHECK(has(usage_error([&] { expand_word(many, [&](std::string_view) { return std::optional(large); }); }),
-            "more than 16.8 MB"));
+            "variables make it longer by more than 2.10 MB"));
+  const std::string written(5 << 20, 'a');
+  CHECK(expand_word(written + "$v", [&](std::string_view) { return std::optional(large); }).size() == 6 << 20);
+  // Empty text between all bytes, over and over.
+  std::string between = "${v//a/b}";
+  for (int i = 0; i < 9; ++i) between = "${v///" + between + "}";
+  CHECK(has(
+      usage_error([&] { expand_word(between, [&](std::string_view) { return std::optional(std::string(20, 'a')); }); }),
+      "modifiers of variables make more than 2.10 MB"));
   const auto nested = [](int levels) {
     std::string text;
     for (int i = 0; i < levels; ++i) text += "${no:-";

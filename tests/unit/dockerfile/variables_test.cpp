@@ -57,6 +57,15 @@ TEST_CASE("of ENV and ARG the later one counts, and an ARG without a value count
   CHECK(stage.find("x") == "arg");
 }
 
+TEST_CASE("variables that no image's config could hold are refused") {
+  const GlobalScope global({}, kBuild, kTarget, "");
+  StageScope stage(global, {});
+  const std::string large(3 << 20, 'a');
+  for (int i = 0; i < 9; ++i) stage.set_env("same", large);
+  for (int i = 0; i < 4; ++i) stage.set_env("v" + std::to_string(i), large);
+  CHECK(has(usage_error([&] { stage.set_env("v4", large); }), "the variables of a stage may hold 16.8 MB"));
+}
+
 TEST_CASE("what a secret is made into, and the parts of a word that it stands in, count as secrets") {
   GlobalScope global({{"DB_PASSWORD", "hunter2:secret//x"}}, kBuild, kTarget, "");
   global.declare(arg("DB_PASSWORD BASE=${DB_PASSWORD#h} URL=https://$DB_PASSWORD"));
