@@ -42,6 +42,24 @@ class ComposePin(releases_test.ReleaseTest):
         self.assertEqual(path.read_bytes().decode(), before)
         self.kiln("compose", "pin", "compose.yaml", "--restore", code=2)
 
+    def test_with_a_key_a_release_and_its_images_have_to_be_signed(self):
+        for command in (["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "key.pem"], ["pkey", "-in", "key.pem", "-pubout", "-out", "key.pub"]):
+            self.run_program("openssl", *command, cwd=self.folder)
+        before = f"services: {{a: {{image: {self.pc2}}}}}\n"
+        path = self.compose(before)
+        pin = lambda code, *words, **env: self.kiln("compose", "pin", "compose.yaml", *words, code=code, env=env)
+        self.assertIn("nothing was pinned: of 4 digests 4 are not signed by key", pin(1, "--key", "key.pub").stderr)
+        self.assertIn("nothing was pinned", pin(1, KILN_VERIFY_KEY=str(self.folder / "key.pub")).stderr)
+        for repository, digest in self.then.items():
+            self.kiln("sign", f"{repository}@{digest}", "--key", "key.pem", code=0)
+        self.assertIn("of 4 digests one is not signed by key", pin(1, "--key", "key.pub").stderr)
+        self.assertEqual(path.read_text(), before)
+        self.assertIn("--key is about a release", pin(2, "--local", "--key", "key.pub").stderr)
+        self.assertIn("--restore takes neither", pin(2, "--restore", "--key", "key.pub").stderr)
+        self.kiln("sign", f"{self.pc2.rsplit('/', 1)[0]}/releases:v1", "--key", "key.pem", code=0)
+        pin(0, "--key", "key.pub")
+        self.assertIn(f"{self.pc2}@{self.then[self.pc2]}", path.read_text())
+
     def test_owner_and_mode_stay_whatever_the_umask(self):
         self.need_root()
         path = self.compose(f"services: {{a: {{image: {self.pc2}}}}}\n")

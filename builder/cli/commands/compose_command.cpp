@@ -10,10 +10,12 @@
 #include "base/process.hpp"
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/images/signed_images.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
+#include "builder/cli/words/signing_keys.hpp"
 #include "builder/release/compose_pin.hpp"
 #include "builder/release/compose_service_pins.hpp"
 #include "registry/store/content_store.hpp"
@@ -32,6 +34,7 @@ struct PinWords {
   PublishedWords fleet;
   std::vector<std::string> files;
   std::string release;
+  std::optional<std::string> key;
   bool by_service = false;
   bool local = false;
   bool restore = false;
@@ -120,11 +123,23 @@ StoredRelease wanted_release(RemoteSession& session, const PinWords& words, cons
   return std::move(*release);
 }
 
+// The record, and all images that it names: a part of a release is nothing that anybody released.
+void require_signed(RemoteSession& session, const StoredRelease& release, const VerificationKey& key) {
+  const ReleaseRecord& record = release.record;
+  std::vector<oci::Reference> signed_ones = {
+      release_reference(record.registry, record.name).with_digest(release.artifact.digest)};
+  for (const ReleasedImage& image : record.images)
+    signed_ones.push_back(oci::Reference::parse(image.repository).with_digest(image.manifest.digest));
+  require_signatures(session, signed_ones, key, "nothing was pinned");
+}
+
 // Puts the release's name into `name`: the newest one's where none was said.
 DigestOf digests_of_release(const PinWords& words, const CancelToken& cancel, std::string& name) {
+  const std::optional<VerificationKey> key = wanted_verification_key(words.key);
   StderrLog log;
   const auto session = RemoteSession::open(RemoteSettings::from_environment(), log, cancel);
   const StoredRelease release = wanted_release(*session, words, registry_of_releases(words.fleet));
+  if (key) require_signed(*session, release, *key);
   name = release.record.name;
   return [record = release.record](const oci::Reference& reference) -> std::optional<ImagePin> {
     for (const ReleasedImage& image : record.images) {
@@ -342,8 +357,10 @@ int pin_in_place(const PinWords& words, const DigestOf& digest_of, const std::st
 
 int run_pin(const PinWords& words, const CancelToken& cancel) {
   if (words.files.empty()) throw Error(Category::usage, "'kiln compose pin' needs a compose file");
-  if (words.restore && (words.local || !words.release.empty()))
-    throw Error(Category::usage, "--restore takes neither --release nor --local");
+  if (words.restore && (words.local || words.key || !words.release.empty()))
+    throw Error(Category::usage, "--restore takes neither --release nor --local nor --key");
+  if (words.local && words.key)
+    throw Error(Category::usage, "--key is about a release at a registry; the store knows no signatures of its images");
   if (words.restore) return run_restore(words);
   if (words.local && !words.release.empty()) throw Error(Category::usage, "--release and --local exclude one another");
   for (const std::string& file : words.files) {
@@ -375,6 +392,9 @@ void add_compose_command(Arguments& root) {
             "leave FILE alone: pin by service in an override file beside it, STEM.pins.yaml (the default where FILE "
             "holds what cannot be pinned where it stands)")
       .option("--release", words->release, "the release that the digests are taken from (default: the newest)")
+      .option("--key", words->key,
+              "the release's record and its images must be signed by this public key: FILE or env://NAME (default: "
+              "$KILN_VERIFY_KEY; --local asks for none)")
       .flag("--local", words->local, "take the digests that the names have in the store")
       .flag("--restore", words->restore,
             "put the file back as it was before it was pinned, and remove its override file")
