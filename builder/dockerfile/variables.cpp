@@ -68,9 +68,9 @@ std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildAr
 }
 
 GlobalScope::GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target,
-                         std::string target_stage, char escape, SecretValues secrets)
-    : build_args_(std::move(build_args)), escape_(escape), secrets_(std::move(secrets)) {
-  secrets_.add(build_args_);
+                         std::string target_stage, char escape)
+    : build_args_(std::move(build_args)), escape_(escape) {
+  tell({});
   values_ = {{"BUILDPLATFORM", build.text()},
              {"BUILDOS", build.os},
              {"BUILDARCH", build.architecture},
@@ -83,6 +83,11 @@ GlobalScope::GlobalScope(BuildArgs build_args, const PlatformParts& build, const
   for (auto& [name, value] : values_) {
     if (const auto given = build_args_.find(name); given != build_args_.end()) value = given->second;
   }
+}
+
+void GlobalScope::tell(SecretValues secrets) {
+  secrets_ = std::move(secrets);
+  secrets_.add(build_args_);
 }
 
 void GlobalScope::declare(const Arg& arg) {

@@ -37,10 +37,13 @@ std::vector<std::pair<std::string, std::string>> proxy_environment(const BuildAr
 // BUILDVARIANT, TARGET*, TARGETSTAGE). They serve FROM lines, and an ARG of a stage that has no default.
 class GlobalScope {
  public:
-  // `target_stage` is what --target said, empty for the last stage. `secrets` are told which of the build args look
-  // like secrets, and what words and values are made of them.
+  // `target_stage` is what --target said, empty for the last stage.
   GlobalScope(BuildArgs build_args, const PlatformParts& build, const PlatformParts& target, std::string target_stage,
-              char escape = '\\', SecretValues secrets = {});
+              char escape = '\\');
+
+  // From now on `secrets` are told which of the build args look like secrets, and what is made of them; before, a set
+  // of its own.
+  void tell(SecretValues secrets);
 
   // The ARGs of a Dockerfile that stand above its first FROM, in order.
   void declare(const Arg& arg);

@@ -276,7 +276,8 @@ std::unique_ptr<PlannedTarget> read_target(TargetSpec target, const SecretValues
   const std::string target_stage = t.stage.empty() ? planned->dockerfile.stages.back().name : t.stage;
   planned->scope =
       std::make_unique<df::GlobalScope>(std::move(args), parts_of(oci::Platform::host()), parts_of(t.platform()),
-                                        target_stage, planned->dockerfile.directives.escape, secrets);
+                                        target_stage, planned->dockerfile.directives.escape);
+  planned->scope->tell(secrets);
   for (const df::Instruction& instruction : planned->dockerfile.global_args) {
     planned->scope->declare(std::get<df::Arg>(instruction.body));
   }

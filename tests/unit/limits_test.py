@@ -57,7 +57,7 @@ LIMITS = {
                                "a file of more than 10,000 instructions is refused"],
     "patterns of an ignore file": ["patterns without end are refused"],
     "a pattern of an ignore file": ["a pattern of more than 4096 bytes is refused"],
-    "what variables expand to": ["what would eat stack or memory is refused"] * 2,
+    "what variables and their modifiers add": ["what would eat stack or memory is refused"] * 2 + ["variables that no image's config could hold are refused"],
     "ONBUILD in ONBUILD": ["ONBUILD keeps its trigger as text, which parses later"],
     "stages of a Dockerfile": ["a Dockerfile has a thousand stages, and the first one too many is named"],
     "a JSON definition, a bake file": ["a definition of more than 4 MiB is refused"],
