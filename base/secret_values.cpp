@@ -35,6 +35,13 @@ bool is_whole_word(std::string_view text, std::size_t at, std::size_t size) {
   return (at == 0 || !is_of_word(text[at - 1])) && (at + size == text.size() || !is_of_word(text[at + size]));
 }
 
+bool has_word(std::string_view text, std::string_view word) {
+  for (std::size_t at = text.find(word); at != std::string_view::npos; at = text.find(word, at + 1)) {
+    if (is_whole_word(text, at, word.size())) return true;
+  }
+  return false;
+}
+
 std::string with_mask(const std::string& text, const std::string& value) {
   return with_mask_for(text, value, [&](std::size_t at, std::size_t size) {
     return value.size() >= kFewCharacters || is_whole_word(text, at, size);
@@ -102,8 +109,20 @@ class SecretValues::Known {
     values_ = std::make_shared<const Values>(std::move(values));
   }
 
+  // Where there is nothing to hide, nothing is kept.
+  void add_public(std::string_view text) {
+    const std::lock_guard lock(mutex_);
+    if (!values_->empty()) public_.push_back(to_lower(text));
+  }
+  bool is_public(std::string_view part) const {
+    const std::string lower = to_lower(part);
+    const std::lock_guard lock(mutex_);
+    return std::any_of(public_.begin(), public_.end(), [&](const std::string& text) { return has_word(text, lower); });
+  }
+
  private:
   mutable std::mutex mutex_;
+  Values public_;  // in lower case
   std::shared_ptr<const Values> values_ = std::make_shared<const Values>();
 };
 
@@ -132,10 +151,14 @@ void SecretValues::add_parts_of(std::string_view value) const {
   Values parts;
   for (const std::string& secret : *known_->values()) {
     if (with_masks(value, {secret}) == value) continue;
-    for (std::string& part : parts_of(secret)) parts.push_back(std::move(part));
+    for (std::string& part : parts_of(secret)) {
+      if (!known_->is_public(part)) parts.push_back(std::move(part));
+    }
   }
   if (!parts.empty()) known_->add(parts);
 }
+
+void SecretValues::add_public(std::string_view text) const { known_->add_public(text); }
 
 std::string SecretValues::masked(std::string_view text) const { return with_masks(text, *known_->values()); }
 

@@ -30,6 +30,9 @@ class SecretValues {
   // `after` was made of `before` by a variable's modifier, as by ${NAME#a}: where a secret stands in `before`, it is
   // one too. Below four bytes it is not: it would be found in any text. Error{usage} for more than can be watched for.
   void add_made_of(std::string_view before, const std::string& after) const;
+  // A text that hides nothing, as a Dockerfile and the names of images: a part of a value that is a word of it counts
+  // as none.
+  void add_public(std::string_view text) const;
   // What messages may repeat of a word that `value` stands in: where a secret stands in it, the parts that delimiters
   // of paths, owners, ports, references and URLs cut from that, four bytes and longer, and what is left of it as a path
   // without doubled slashes and dot segments.

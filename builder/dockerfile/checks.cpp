@@ -105,6 +105,10 @@ CheckContext::CheckContext(const Dockerfile& file, const std::vector<LineRange>&
       options_(options),
       settings_(std::move(settings)),
       global_(make_global(file, options)) {
+  for (const Stage& stage : file.stages) {
+    global_.secrets().add_public(stage.base_name);
+    for (const Instruction& instruction : stage.instructions) global_.secrets().add_public(instruction.original);
+  }
   for (const Instruction& instruction : file.global_args) {
     try {
       global_.declare(std::get<Arg>(instruction.body));

@@ -502,13 +502,27 @@ void add_targets(Plan& plan, const std::vector<TargetSpec>& targets,
   plan.order();  // throws for a cycle
 }
 
+// Of a plan; what definitions and names of images say is none.
+SecretValues secrets_of(const std::vector<TargetSpec>& targets, const FleetNames& names) {
+  SecretValues secrets;
+  for (const TargetSpec& target : targets) secrets.add({target.args.begin(), target.args.end()});
+  secrets.add_public(names.registry_and_namespace);
+  for (const TargetSpec& target : targets) {
+    for (const std::string& text : {target.name, target.image, target.dockerfile_name, target.dockerfile_text})
+      secrets.add_public(text);
+    for (const std::string& name : target.names) secrets.add_public(name);
+    if (target.context) secrets.add_public(target.context->native());
+  }
+  return secrets;
+}
+
 }  // namespace
 
 Plan make_plan(const std::vector<TargetSpec>& targets, const FleetNames& names,
                const std::function<bool(const TargetSpec&)>& may_be_left_out) {
   Plan plan;
   plan.names = names;
-  for (const TargetSpec& target : targets) plan.secrets.add({target.args.begin(), target.args.end()});
+  plan.secrets = secrets_of(targets, names);
   plan.secrets.guard([&] { add_targets(plan, targets, may_be_left_out); });
   for (std::string& note : plan.notes) note = plan.secrets.masked(note);
   return plan;

@@ -77,6 +77,15 @@ TEST_CASE("parts of a secret count where it stood in a word") {
   CHECK(secrets.masked("https http://H.example x") == "https http://*** x");
 }
 
+TEST_CASE("a part that the definitions say themselves is none") {
+  const SecretValues secrets = secrets_of({{"AUTH_IMAGE", "ghcr.io/acme/auth:nightly"}});
+  secrets.add_public("FROM GHCR.io/acme/base\n");
+  secrets.add_public("auth");
+  secrets.add_parts_of("ghcr.io/acme/auth:nightly");
+  CHECK(secrets.masked("ghcr.io/acme/auth:nightly is no ghcr.io/acme/auth:old nightly") ==
+        "*** is no ghcr.io/acme/auth:old ***");
+}
+
 TEST_CASE("copies know the same values") {
   const SecretValues secrets;
   const SecretValues copy = secrets;
