@@ -80,7 +80,10 @@ Values parts_of(std::string_view value) {
 bool looks_like_secret(std::string_view name) {
   constexpr std::array kMarks = {"TOKEN",   "PASSWORD", "PASSWD",     "SECRET", "CREDENTIAL", "APIKEY", "API_KEY",
                                  "PRIVATE", "AUTH",     "ACCESS_KEY", "_KEY",   "SIGNATURE",  "COOKIE"};
-  const std::string upper = to_upper(name);
+  std::string upper = to_upper(name);
+  for (std::size_t at = upper.find("AUTHOR"); at != std::string::npos; at = upper.find("AUTHOR", at + 1)) {
+    if (!std::string_view(upper).substr(at).starts_with("AUTHORI")) upper.replace(at, 4, "****");
+  }
   for (const char* mark : kMarks) {
     if (upper.find(mark) != std::string::npos) return true;
   }

@@ -10,8 +10,8 @@
 
 namespace kiln {
 
-// Whether a name is one that secrets have: TOKEN, PASSWORD, PASSWD, SECRET, CREDENTIAL, PRIVATE, AUTH, SIGNATURE,
-// COOKIE, APIKEY or _KEY in it, in any case.
+// Whether a name is one that secrets have: TOKEN, PASSWORD, PASSWD, SECRET, CREDENTIAL, PRIVATE, AUTH (not that of
+// AUTHOR), SIGNATURE, COOKIE, APIKEY or _KEY in it, in any case.
 bool looks_like_secret(std::string_view name);
 
 // The values of build args whose names look like a secret's, and what a Dockerfile makes of them, which no message and

@@ -57,6 +57,8 @@ const std::vector<Rule>& rules() {
       {"RootAtRunTime", "The program should not run as root", "docs/rules/root-at-run-time.md", kiln},
       {"NoHealthcheck", "An image that runs a program should say how to see that it is well",
        "docs/rules/no-healthcheck.md", kiln},
+      {"SecretLikeName", "What has a name like a secret's should not stand in ARG or ENV",
+       "docs/rules/secret-like-name.md", kiln},
       {"PasswordInUrl", "What an image holds should have no URL with a password", "docs/rules/password-in-url.md", kiln,
        RuleState::on, true},
   };

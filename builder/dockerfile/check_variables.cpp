@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/credentials.hpp"
+#include "base/secret_values.hpp"
 #include "base/text.hpp"
 #include "builder/dockerfile/check_context.hpp"
 #include "builder/dockerfile/check_suggestion.hpp"
@@ -59,18 +60,21 @@ std::vector<Word> expanded_words(const InstructionBody& body) {
   return out;
 }
 
-// APIKEY, AUTH, KEY, PASSWORD ... as a part of a name, unless another part says that it is none.
-bool names_a_secret(std::string_view name) {
-  static const std::set<std::string> secret = {"apikey",   "auth",  "credential", "credentials", "key",
-                                               "password", "pword", "passwd",     "secret",      "token"};
+// "PUBLIC_KEY", "PASSWORD_FILE": a part of the name says that it is none.
+bool denies_a_secret(std::string_view name) {
   const std::string lower = to_lower(name);
   const auto parts = split(lower, '_');
-  bool found = false;
-  for (std::string_view part : parts) {
-    if (part == "public") return false;
-    found = found || secret.count(std::string(part)) != 0;
-  }
-  return found && parts.back() != "file" && parts.back() != "version";
+  return std::find(parts.begin(), parts.end(), "public") != parts.end() || parts.back() == "file" ||
+         parts.back() == "version";
+}
+
+// APIKEY, AUTH, KEY, PASSWORD ... as a part of a name, as BuildKit's rule has it.
+bool names_a_secret(std::string_view name) {
+  static const std::set<std::string, std::less<>> secret = {"apikey",   "auth",  "credential", "credentials", "key",
+                                                            "password", "pword", "passwd",     "secret",      "token"};
+  const std::string lower = to_lower(name);
+  const auto parts = split(lower, '_');
+  return std::any_of(parts.begin(), parts.end(), [](std::string_view part) { return secret.count(part) != 0; });
 }
 
 bool is_command_of_config(const InstructionBody& body) {
@@ -182,10 +186,16 @@ class StageWalk {
   }
 
   void secret(std::string_view keyword, const std::string& name, const Instruction& instruction) {
-    if (!names_a_secret(name)) return;
-    context_.report("SecretsUsedInArgOrEnv",
-                    fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
-                    instruction);
+    if (denies_a_secret(name)) return;
+    if (names_a_secret(name)) {
+      context_.report("SecretsUsedInArgOrEnv",
+                      fmt::format("Do not use ARG or ENV instructions for sensitive data ({} \"{}\")", keyword, name),
+                      instruction);
+    } else if (looks_like_secret(name)) {
+      context_.report("SecretLikeName",
+                      fmt::format("The image will hold what has a name like a secret's ({} {})", keyword, quoted(name)),
+                      instruction);
+    }
   }
 
   // ADD, COPY and RUN are written into the history without it.

@@ -46,6 +46,8 @@ RULES = {
                            "FROM python:3.12\nRUN pip install --no-cache-dir torch\n"),
     "FloatingTag": ("FROM alpine\n", "FROM alpine:3\nFROM alpine@sha256:" + "0" * 64 + "\n"),
     "RootAtRunTime": ('FROM alpine:3\nUSER 1000\nUSER 0\nCMD ["a"]\n', 'FROM alpine:3\nUSER 0\nUSER 1000\nCMD ["a"]\n'),
+    "SecretLikeName": ("FROM alpine:3\nENV DBPASSWORD=1\n",
+                       "FROM alpine:3\nARG AUTHOR\nARG PUBLIC_COOKIE\nENV SIGNATURE_FILE=1\nARG DB_PASSWORD\nLABEL COOKIE=1\n"),
     "PasswordInUrl": ("FROM alpine:3\nENV INDEX=https://ci:hunter2@example.com/simple\n",
                       "FROM alpine:3\nENV INDEX=https://example.com/ci:hunter2@simple\nADD https://ci:hunter2@example.com/a /a\nRUN curl https://ci:hunter2@example.com\n"),
     "NoHealthcheck": ('FROM alpine:3\nCMD ["a"]\n', 'FROM alpine:3\nHEALTHCHECK CMD ["b"]\nCMD ["a"]\n'),

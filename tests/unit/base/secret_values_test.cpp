@@ -28,6 +28,9 @@ TEST_CASE("a name that looks like a secret's") {
   CHECK(looks_like_secret("variable github_token"));
   CHECK(looks_like_secret("variable DB_PASSWORD"));
   CHECK_FALSE(looks_like_secret("variable PATH"));
+  CHECK(looks_like_secret("HTTP_AUTHORIZATION"));
+  CHECK(looks_like_secret("AUTHORS_AUTH"));
+  CHECK_FALSE(looks_like_secret("IMAGE_AUTHORS"));
 }
 
 TEST_CASE("values of build args that look like secrets are in no text") {
