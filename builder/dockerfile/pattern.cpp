@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -115,53 +116,82 @@ bool in_class(const Token& token, char32_t character) {
   return found != token.negated;
 }
 
+// Places in a text that may be reached, between the first and the last of them.
+class Places {
+ public:
+  explicit Places(std::size_t count) : is_in_(count, 0) {}
+
+  void insert(std::size_t place) {
+    is_in_[place] = 1;
+    first_ = std::min(first_, place);
+    last_ = std::max(last_, place);
+  }
+  bool contains(std::size_t place) const { return is_in_[place] != 0; }
+  bool empty() const { return first_ > last_; }
+  std::size_t first() const { return first_; }
+  std::size_t last() const { return last_; }
+  void clear() {
+    if (!empty()) std::memset(&is_in_[first_], 0, last_ - first_ + 1);
+    first_ = std::string_view::npos;
+    last_ = 0;
+  }
+
+ private:
+  std::vector<char> is_in_;
+  std::size_t first_ = std::string_view::npos;
+  std::size_t last_ = 0;
+};
+
+Rune matched_rune(std::string_view text, std::size_t at) {
+  Rune rune = rune_at(text, at);
+  if (rune.size == 1 && rune.value >= 0x80) rune.value = 0x110000 + static_cast<unsigned char>(text[at]);
+  return rune;
+}
+
 // Follows all ways through the tokens at once; `classes_cross` says whether [^a] may be a '/'.
 bool run_tokens(const std::vector<Token>& tokens, std::string_view text, bool classes_cross) {
-  std::vector<char> reached(text.size() + 1, 0);
-  std::vector<char> next(text.size() + 1, 0);
-  reached[0] = 1;
+  Places reached(text.size() + 1);
+  Places next(text.size() + 1);
+  reached.insert(0);
   for (const Token& token : tokens) {
-    std::fill(next.begin(), next.end(), 0);
+    next.clear();
     bool open = false;
-    for (std::size_t i = 0; i <= text.size();) {
+    for (std::size_t i = reached.first(); i <= text.size() && (open || i <= reached.last());) {
       const bool at_end = i == text.size();
-      Rune rune = at_end ? Rune{} : rune_at(text, i);
-      if (!at_end && rune.size == 1 && rune.value >= 0x80) {
-        rune.value = 0x110000 + static_cast<unsigned char>(text[i]);
-      }
+      const Rune rune = at_end ? Rune{} : matched_rune(text, i);
       const bool slash = !at_end && text[i] == '/';
-      const bool here = reached[i] != 0;
+      const bool here = reached.contains(i);
       switch (token.kind) {
         case Kind::star:
           open = open || here;
-          next[i] = open;
+          if (open) next.insert(i);
           if (slash) open = false;
           break;
         case Kind::rest:
-          open = open || here;
-          next[i] = open;
+          open = true;
+          next.insert(i);
           break;
         case Kind::folders:
-          if (here) next[i] = 1;
-          open = open || here;
-          if (slash && open) next[i + 1] = 1;
+          open = true;
+          if (here) next.insert(i);
+          if (slash) next.insert(i + 1);
           break;
         case Kind::literal:
-          if (here && !at_end && rune.value == token.character) next[i + rune.size] = 1;
+          if (here && !at_end && rune.value == token.character) next.insert(i + rune.size);
           break;
         case Kind::any_char:
-          if (here && !at_end && !slash) next[i + rune.size] = 1;
+          if (here && !at_end && !slash) next.insert(i + rune.size);
           break;
         case Kind::char_class:
-          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value)) next[i + rune.size] = 1;
+          if (here && !at_end && (classes_cross || !slash) && in_class(token, rune.value)) next.insert(i + rune.size);
           break;
       }
       i += at_end ? 1 : rune.size;
     }
-    if (std::find(next.begin(), next.end(), 1) == next.end()) return false;
-    reached.swap(next);
+    if (next.empty()) return false;
+    std::swap(reached, next);
   }
-  return reached[text.size()] != 0;
+  return reached.contains(text.size());
 }
 
 }  // namespace
