@@ -60,11 +60,14 @@ class PlainLog(harness.KilnTest):
             self.assertIn("error]boo", log)
             self.assertNotIn("##[error]", log, mode)
 
-    def test_a_service_takes_no_order_from_tables_and_warnings(self):
-        (self.fleet / "images/service-03/Dockerfile").write_text("# check=skip=##[error]x\nFROM family-01\nLABEL a='##[error]boo'\nCOPY app /\n")
-        self.bake("service-03")
-        name = re.search(r"\S+/service-03\S*", self.kiln("images", code=0).stdout).group()
-        for words in (["history", "--local", name], ["inspect", "--local", name], ["inspect", "--local", "--json", name], ["check", "-f", "images/service-03/Dockerfile"]):
+    def test_a_service_takes_no_order_from_what_commands_print(self):
+        service = self.fleet / "images/service-03"
+        (service / "Dockerfile").write_text("# check=skip=##[error]x\nFROM family-01\nLABEL a='##[error]boo'\nCOPY app /\nRUN : '##[error]boo'\n")
+        (service / "app/##[error]boo").write_text("::error::boo\n")
+        self.bake("service-02", "service-03")
+        other, name = (re.search(rf"\S+/{service}\S*", self.kiln("images", code=0).stdout).group() for service in ("service-02", "service-03"))
+        for words in (["history", "--local", name], ["inspect", "--local", name], ["inspect", "--local", "--json", name], ["check", "-f", "images/service-03/Dockerfile"],
+                      ["why", "service-03"], ["diff", "--local", other, name]):
             shown = self.kiln(*words, cwd=self.fleet, env={"GITHUB_ACTIONS": "true"})
             self.assertNotIn("##[", shown.output, words)
             self.assertIn("[error]", shown.output, words)

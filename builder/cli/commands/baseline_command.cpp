@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 
 #include <memory>
 #include <set>
@@ -9,6 +8,7 @@
 #include "builder/build/fleet_plan.hpp"
 #include "builder/build/workshop.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/definitions/definitions.hpp"
@@ -49,7 +49,7 @@ Baseline measured_of(const ImageLayers& layers, const oci::Digest& manifest, Bas
 
 void record(const Fleet& fleet, const std::string& image, const Baseline& baseline) {
   record_baseline(fleet.folder / kBaselinesFileName, image, baseline);
-  fmt::print("{}: {} compressed, {} unpacked ({})\n", image, human_bytes(baseline.compressed_bytes),
+  print_text("{}: {} compressed, {} unpacked ({})\n", image, human_bytes(baseline.compressed_bytes),
              human_bytes(baseline.unpacked_bytes), baseline.reference);
 }
 

@@ -12,6 +12,7 @@
 #include "builder/cli/commands/shared_prune.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/dockerfile/duration.hpp"
 #include "builder/run/runner.hpp"
@@ -143,7 +144,7 @@ void print_sums(const Sums& sums, UnixSeconds now) {
     table.add(std::move(row));
   }
   print_table(table);
-  fmt::print("\nTotal: {}\n", human_bytes(total));
+  print_text("\nTotal: {}\n", human_bytes(total));
 }
 
 struct UsageWords {
@@ -168,7 +169,7 @@ int run_du(const UsageWords& words) {
     if (words.verbose || item.kind == StoreItemKind::cache_mount) shown.push_back(item);
   }
   print_sums(sums, now);
-  if (!shown.empty()) fmt::print("\n");
+  if (!shown.empty()) print_text("\n");
   if (!shown.empty()) print_items(shown, now);
   return 0;
 }
@@ -268,7 +269,7 @@ int run_prune(const CachePruneWords& words, const CancelToken& cancel) {
     return 0;
   }
   if (!report.removed.empty()) print_items(report.removed, now);
-  fmt::print("{}: {}\n", options.dry_run ? "Would be freed" : "Total", human_bytes(report.bytes));
+  print_text("{}: {}\n", options.dry_run ? "Would be freed" : "Total", human_bytes(report.bytes));
   return 0;
 }
 
@@ -301,14 +302,14 @@ int run_verify(const VerifyWords& words, const CancelToken& cancel) {
                     {"problems", std::move(problems)}});
   } else {
     for (const StoreProblem& problem : report.problems) {
-      fmt::print("{}: {}\n  {}{}\n", problem.what, problem.problem,
+      print_text("{}: {}\n  {}{}\n", problem.what, problem.problem,
                  problem.repaired ? "repaired: " : "'kiln cache verify --repair': ", problem.remedy);
     }
-    fmt::print("{} blobs, {} layers, {} records, {} packages and {} snapshots were verified, {} read", report.blobs,
+    print_text("{} blobs, {} layers, {} records, {} packages and {} snapshots were verified, {} read", report.blobs,
                report.layers, report.records, report.packages, report.snapshots, human_bytes(report.bytes));
     if (report.snapshots_unknown)
-      fmt::print("; {} snapshots have no file index to be held against", report.snapshots_unknown);
-    fmt::print("\n");
+      print_text("; {} snapshots have no file index to be held against", report.snapshots_unknown);
+    print_text("\n");
   }
   if (report.is_sound()) return 0;
   const auto left = std::count_if(report.problems.begin(), report.problems.end(),

@@ -10,6 +10,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/policy_annotations.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/words.hpp"
 #include "builder/definitions/definitions.hpp"
@@ -75,15 +76,15 @@ int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
   const dockerfile::CheckReport report = dockerfile::check(input.text, input.name, options_of(input, words));
   StderrLog log;
   for (const std::string& note : report.notes) log.warn(note);
-  fmt::print("{}", render(report, input, words.format));
+  print_text("{}", render(report, input, words.format));
   if (report.error) return 2;
   const bool refused = report.fails || (words.error_on_warning && !report.findings.empty());
   if (words.format == "text") {
     const std::size_t count = report.findings.size();
     if (count == 0) {
-      fmt::print("{}: nothing found\n", printable(input.name));
+      print_text("{}: nothing found\n", printable(input.name));
     } else {
-      fmt::print("{}: {}{}\n", printable(input.name), count_of(count, "finding"),
+      print_text("{}: {}{}\n", printable(input.name), count_of(count, "finding"),
                  refused ? ", which count as errors" : "");
     }
   }

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/ci_files.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/version.hpp"
 
 namespace kiln::cli {
@@ -55,11 +56,11 @@ void make_signed(CiFile& caller) {
 // What is left to do for signatures, which takes no more than a key: no token of an identity provider, no public log.
 void tell_set_up(const CiFile& caller, const std::string& text) {
   if (text.find("sign-key:") == std::string::npos) {
-    fmt::print(
+    print_text(
         "\n{} is yours and passes no key; add below the job that calls kiln-fleet.yml, in 'with:' and beside it:\n{}",
         caller.path, kSignedSetUp);
   }
-  fmt::print(
+  print_text(
       "\nOnce, on your machine:\n"
       "  cosign generate-key-pair                       # cosign.key, encrypted with a password, and cosign.pub\n"
       "  gh secret set KILN_SIGN_KEY < cosign.key\n"
@@ -103,7 +104,7 @@ int run_init(const CiWords& words) {
                         fs::perm_options::add);
       }
     }
-    fmt::print("{} {}\n", keep ? (file.is_users ? "yours    " : "unchanged") : "written  ", file.path);
+    print_text("{} {}\n", keep ? (file.is_users ? "yours    " : "unchanged") : "written  ", file.path);
   }
   if (words.sign) tell_set_up(files.front(), *text_of(folder / files.front().path));
   return 0;
@@ -123,9 +124,9 @@ int run_check(const CiWords& words) {
       continue;
     }
     is_current = false;
-    fmt::print("{} {}\n", state, file.path);
+    print_text("{} {}\n", state, file.path);
   }
-  fmt::print("{}\n", is_current ? fmt::format("the workflows are those of kiln {}", kVersion)
+  print_text("{}\n", is_current ? fmt::format("the workflows are those of kiln {}", kVersion)
                                 : "run 'kiln ci init' and commit what it writes");
   return is_current ? 0 : 1;
 }

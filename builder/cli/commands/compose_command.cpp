@@ -12,6 +12,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/signed_images.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
@@ -194,12 +195,12 @@ void print_service(const PinWords& words, const PinResult& result, const PinnedS
       service.line != 0 || is_only_file ? fmt::format("{}:{} ", words.files[0], line) : std::string();
   const std::string where = fmt::format("{}service '{}'", file, printable(service.service));
   if (service.outcome == Outcome::pinned) {
-    fmt::print("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
+    print_text("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
                printable(service.after));
   } else if (service.outcome == Outcome::unknown) {
-    fmt::print("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release));
+    print_text("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release));
   } else {
-    fmt::print("{}: not pinned: {}\n", where, printable(service.reason));
+    print_text("{}: not pinned: {}\n", where, printable(service.reason));
   }
 }
 
@@ -228,7 +229,7 @@ int finish_pin(const PinWords& words, const PinResult& result) {
   } else {
     for (const PinnedService& service : result.services) print_service(words, result, service);
     if (result.pins_file) {
-      fmt::print("{} '{}', which goes over the other files: {}\n", words.dry_run ? "would write" : "wrote",
+      print_text("{} '{}', which goes over the other files: {}\n", words.dry_run ? "would write" : "wrote",
                  result.pins_file->native(), command_with(result.files));
     }
   }
@@ -277,9 +278,9 @@ int run_restore(const PinWords& words) {
     print_json(printed);
     return 0;
   }
-  if (has_pins) fmt::print("{} '{}'\n", words.dry_run ? "would remove" : "removed", pins_file.native());
+  if (has_pins) print_text("{} '{}'\n", words.dry_run ? "would remove" : "removed", pins_file.native());
   if (before) {
-    fmt::print("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.files[0],
+    print_text("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.files[0],
                backup_of(file).native());
   }
   return 0;

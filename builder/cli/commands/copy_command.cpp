@@ -8,6 +8,7 @@
 #include "builder/cli/images/image_documents.hpp"
 #include "builder/cli/images/image_policy.hpp"
 #include "builder/cli/images/registry_session.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/push_outcome.hpp"
 #include "registry/remote/pull.hpp"
 
@@ -56,9 +57,9 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
   const std::string text =
       push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
   session.end_progress();
-  fmt::print("{}", text);
+  print_text("{}", text);
   if (attached != 0 && !words.json)
-    fmt::print("copied {} with it (signatures, SBOMs, attestations)\n", count_of(attached, "artifact"));
+    print_text("copied {} with it (signatures, SBOMs, attestations)\n", count_of(attached, "artifact"));
   return 0;
 }
 

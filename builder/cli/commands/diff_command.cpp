@@ -11,6 +11,7 @@
 #include "builder/cli/images/opened_image.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/layer/image_diff.hpp"
 #include "registry/oci/image_config.hpp"
@@ -108,30 +109,30 @@ std::uint64_t bytes_of(const json& list) {
 std::string shown(const json& value) { return printable(value.is_null() ? "-" : json_text(value)); }
 
 void print_diff(const json& diff, const std::vector<FileDifference>& files) {
-  fmt::print("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(), diff["a"]["digest"].get<std::string>(),
+  print_text("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(), diff["a"]["digest"].get<std::string>(),
              diff["b"]["name"].get<std::string>(), diff["b"]["digest"].get<std::string>());
   for (const json& field : diff["config"])
-    fmt::print("config {}: {} -> {}\n", printable(field["field"].get<std::string>()), shown(field["a"]),
+    print_text("config {}: {} -> {}\n", printable(field["field"].get<std::string>()), shown(field["a"]),
                shown(field["b"]));
   const json& layers = diff["layers"];
   for (const auto& [key, sign] : {std::pair("shared", '='), std::pair("only_a", '-'), std::pair("only_b", '+')}) {
-    fmt::print("layers {} {}: {}, {}\n", sign, key, layers[key].size(), human_bytes(bytes_of(layers[key])));
+    print_text("layers {} {}: {}, {}\n", sign, key, layers[key].size(), human_bytes(bytes_of(layers[key])));
   }
   for (const FileDifference& file : files) {
     switch (file.kind) {
       case FileDifference::Kind::added:
-        fmt::print("+ /{} {}\n", printable(file.path), human_bytes(file.after_bytes));
+        print_text("+ /{} {}\n", printable(file.path), human_bytes(file.after_bytes));
         break;
       case FileDifference::Kind::removed:
-        fmt::print("- /{} {}\n", printable(file.path), human_bytes(file.before_bytes));
+        print_text("- /{} {}\n", printable(file.path), human_bytes(file.before_bytes));
         break;
       case FileDifference::Kind::changed:
-        fmt::print("~ /{} {} -> {} ({})\n", printable(file.path), human_bytes(file.before_bytes),
+        print_text("~ /{} {} -> {} ({})\n", printable(file.path), human_bytes(file.before_bytes),
                    human_bytes(file.after_bytes), join(file.what, ", "));
         break;
     }
   }
-  if (diff["same"]) fmt::print("no difference\n");
+  if (diff["same"]) print_text("no difference\n");
 }
 
 // What is compared with what: an image of a fleet without its profile is each of its profiles, with the other side's of

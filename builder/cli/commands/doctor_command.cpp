@@ -9,6 +9,7 @@
 #include "builder/cli/commands/doctor_checks.hpp"
 #include "builder/cli/exit_code.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 
 namespace kiln::cli {
 
@@ -34,8 +35,8 @@ std::string_view to_string(CheckState state) {
 
 void print_checks(const std::vector<MachineCheck>& checks) {
   for (const MachineCheck& check : checks) {
-    fmt::print("{:<5} {:<15} {}\n", to_string(check.state), check.name, printable(check.finding));
-    if (!check.help.empty()) fmt::print("{:<21} -> {}\n", "", printable(check.help));
+    print_text("{:<5} {:<15} {}\n", to_string(check.state), check.name, printable(check.finding));
+    if (!check.help.empty()) print_text("{:<21} -> {}\n", "", printable(check.help));
   }
 }
 

@@ -18,6 +18,7 @@
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/metadata.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/output_files.hpp"
@@ -131,7 +132,7 @@ int put_index(const IndexWords& words, RegistrySession& session, const oci::Inde
   for (const oci::Descriptor& entry : index.manifests) {
     const std::string platform = entry.platform ? entry.platform->str() : "";
     manifests.push_back({{"digest", entry.digest.str()}, {"platform", platform}, {"media_type", entry.media_type}});
-    if (!words.json) fmt::print("  {} {}\n", entry.digest.str(), printable(platform));
+    if (!words.json) print_text("  {} {}\n", entry.digest.str(), printable(platform));
   }
   if (words.json) {
     print_json(json{{"name", destination.str()},
@@ -140,7 +141,7 @@ int put_index(const IndexWords& words, RegistrySession& session, const oci::Inde
                     {"wire", wire},
                     {"dry_run", words.dry_run}});
   } else {
-    fmt::print("{}{}@{}\n", words.dry_run ? "would put " : "put ", destination.str(), root.digest.str());
+    print_text("{}{}@{}\n", words.dry_run ? "would put " : "put ", destination.str(), root.digest.str());
   }
   return 0;
 }
@@ -222,8 +223,8 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
     const BakedIndex& index = indexes[i];
     metadata[targets[i]] = index_metadata(index.root, index.names);
     for (const oci::Descriptor& manifest : index.manifests)
-      fmt::print("  {} {}\n", manifest.digest.str(), manifest.platform->str());
-    for (const std::string& name : index.names) fmt::print("put {}@{}\n", name, index.root.digest.str());
+      print_text("  {} {}\n", manifest.digest.str(), manifest.platform->str());
+    for (const std::string& name : index.names) print_text("put {}@{}\n", name, index.root.digest.str());
   }
   if (words.metadata_file) write_output_file(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
   return 0;

@@ -10,6 +10,7 @@
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/definitions/json_source.hpp"
 #include "builder/definitions/load_fleet.hpp"
 #include "builder/init/fleet_proposal.hpp"
@@ -33,20 +34,20 @@ std::string shown_from(const fs::path& root, const fs::path& path) {
   return printable(relative);
 }
 
-void print_heading(std::string_view text) { fmt::print("\n{}\n", text); }
+void print_heading(std::string_view text) { print_text("\n{}\n", text); }
 
 void print_images(const init::FleetProposal& proposal) {
   if (proposal.images.empty()) {
     const std::string root = printable(display_path(proposal.root));
     if (proposal.dockerfiles == 0) {
-      fmt::print("no Dockerfile was found in '{}'\n", root);
+      print_text("no Dockerfile was found in '{}'\n", root);
     } else {
-      fmt::print("no image can be made of the {} of '{}'; 'to know' below says why\n",
+      print_text("no image can be made of the {} of '{}'; 'to know' below says why\n",
                  proposal.dockerfiles == 1 ? "Dockerfile" : fmt::format("{} Dockerfiles", proposal.dockerfiles), root);
     }
     return;
   }
-  fmt::print("{}, pushed to {} ({})\n", count_of(proposal.images.size(), "image"), printable(proposal.registry),
+  print_text("{}, pushed to {} ({})\n", count_of(proposal.images.size(), "image"), printable(proposal.registry),
              proposal.registry_reason);
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 2);
   for (const init::ProposedImage& image : proposal.images) {
@@ -74,7 +75,7 @@ void print_edges(const init::FleetProposal& proposal) {
     for (const auto& [reference, parent] : image.edges) {
       if (is_first) print_heading("built from one another");
       is_first = false;
-      fmt::print("  {} from {} ({})\n", image.name, parent, printable(reference));
+      print_text("  {} from {} ({})\n", image.name, parent, printable(reference));
     }
   }
 }
@@ -85,18 +86,18 @@ void print_common_bases(const init::FleetProposal& proposal) {
   if (proposal.common_bases.empty()) return;
   print_heading("the same first steps, which could be a base image of their own");
   for (const init::CommonBase& base : proposal.common_bases) {
-    fmt::print("  {}\n", join(base.images, ", "));
-    fmt::print("    FROM {}\n", printable(shortened(base.from, kMostShownBytes)));
-    for (const std::string& step : base.steps) fmt::print("    {}\n", printable(shortened(step, kMostShownBytes)));
+    print_text("  {}\n", join(base.images, ", "));
+    print_text("    FROM {}\n", printable(shortened(base.from, kMostShownBytes)));
+    for (const std::string& step : base.steps) print_text("    {}\n", printable(shortened(step, kMostShownBytes)));
     if (!base.saved_bytes) {
-      fmt::print("    saves: unknown until built\n");
+      print_text("    saves: unknown until built\n");
     } else {
-      fmt::print(
+      print_text(
           "    saves {}{}\n", human_bytes(*base.saved_bytes),
           base.unknown_steps == 0 ? "" : fmt::format(" and what {} more of these steps make", base.unknown_steps));
     }
   }
-  fmt::print(
+  print_text(
       "  Saved are the copies that docker makes of these layers where it builds each image by itself. kiln makes "
       "equal\n"
       "  steps once; a base keeps them equal when one of the Dockerfiles changes.\n");
@@ -104,7 +105,7 @@ void print_common_bases(const init::FleetProposal& proposal) {
 
 void print_file(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
-  for (const std::string_view line : split(text, '\n')) fmt::print("  | {}\n", printable(line));
+  for (const std::string_view line : split(text, '\n')) print_text("  | {}\n", printable(line));
 }
 
 // The schemas are the same everywhere and long.
@@ -117,17 +118,17 @@ void print_files(const init::FleetProposal& proposal, bool dry_run) {
         dry_run ? init::look_at_file(proposal.root, file) : init::write_new_file(proposal.root, file);
     switch (outcome) {
       case init::FileOutcome::absent:
-        fmt::print("would be written  {}{}\n", file.path, is_schema(file) ? "  (as 'kiln schema' prints it)" : "");
+        print_text("would be written  {}{}\n", file.path, is_schema(file) ? "  (as 'kiln schema' prints it)" : "");
         if (!is_schema(file)) print_file(file.text);
         break;
       case init::FileOutcome::written:
-        fmt::print("written    {}\n", file.path);
+        print_text("written    {}\n", file.path);
         break;
       case init::FileOutcome::unchanged:
-        fmt::print("unchanged  {}\n", file.path);
+        print_text("unchanged  {}\n", file.path);
         break;
       case init::FileOutcome::kept:
-        fmt::print("kept       {}  (it is there already and says something else)\n", file.path);
+        print_text("kept       {}  (it is there already and says something else)\n", file.path);
         break;
     }
   }
@@ -136,23 +137,23 @@ void print_files(const init::FleetProposal& proposal, bool dry_run) {
 void print_next(const init::FleetProposal& proposal) {
   print_heading("what to do next");
   if (proposal.images.empty() && proposal.dockerfiles > 0) {
-    fmt::print(
+    print_text(
         "  mend what 'to know' says of the Dockerfiles and 'kiln init' again, or write images/NAME/image.json with "
         "\"dockerfile\"\n  and what it needs, such as \"args\"\n");
     return;
   }
   if (proposal.images.empty()) {
-    fmt::print(
+    print_text(
         "  write images/NAME/Dockerfile and images/NAME/image.json ({{\"kind\": \"service\"}}), or a Dockerfile "
         "anywhere and\n  'kiln init' again\n");
     return;
   }
-  fmt::print("  kiln plan        what a bake would do, and why\n");
-  fmt::print("  kiln baseline    now, before anything is changed: what the images weigh as they are\n");
-  fmt::print("  kiln bake        builds all of them; 'kiln report' then compares\n");
-  fmt::print("  kiln ci init     workflows that build what changed\n");
-  fmt::print("  kiln init service NAME --like {}    one more service\n", proposal.images.front().name);
-  fmt::print("What each key means: docs/reference/, or 'kiln schema image --markdown'.\n");
+  print_text("  kiln plan        what a bake would do, and why\n");
+  print_text("  kiln baseline    now, before anything is changed: what the images weigh as they are\n");
+  print_text("  kiln bake        builds all of them; 'kiln report' then compares\n");
+  print_text("  kiln ci init     workflows that build what changed\n");
+  print_text("  kiln init service NAME --like {}    one more service\n", proposal.images.front().name);
+  print_text("What each key means: docs/reference/, or 'kiln schema image --markdown'.\n");
 }
 
 // Whether the fleet that is there now can be planned. Error{usage} with what is in the way.
@@ -178,7 +179,7 @@ int run_init(const InitWords& words) {
   print_common_bases(proposal);
   print_files(proposal, words.dry_run);
   if (!proposal.notes.empty()) print_heading("to know");
-  for (const std::string& note : proposal.notes) fmt::print("  {}\n", note);
+  for (const std::string& note : proposal.notes) print_text("  {}\n", note);
   if (words.dry_run) return 0;
   check_plan(proposal.root);
   print_next(proposal);
@@ -200,11 +201,11 @@ int run_init_service(const InitWords& words) {
   const init::ServiceCopy copy = init::plan_service(fleet, words.name, words.like);
   const std::string verb = words.dry_run ? "would be written" : "written";
   if (!words.dry_run) init::write_service(copy);
-  fmt::print("{}  {}\n", verb, printable(display_path(copy.to / "image.json")));
+  print_text("{}  {}\n", verb, printable(display_path(copy.to / "image.json")));
   if (words.dry_run) print_file(copy.definition);
-  for (const auto& file : copy.files) fmt::print("{}  {}\n", verb, printable(display_path(copy.to / file.path)));
-  for (const std::string& note : copy.notes) fmt::print("note: {}\n", note);
-  if (!words.dry_run) fmt::print("next: kiln plan {}\n", words.name);
+  for (const auto& file : copy.files) print_text("{}  {}\n", verb, printable(display_path(copy.to / file.path)));
+  for (const std::string& note : copy.notes) print_text("note: {}\n", note);
+  if (!words.dry_run) print_text("next: kiln plan {}\n", words.name);
   return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "builder/cli/images/image_contents.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/packages/package_json.hpp"
 #include "builder/packages/shared_packages.hpp"
 
@@ -64,7 +65,7 @@ std::string layer_text(std::size_t number, const PackageLayer& layer) {
 
 void print_contents(const LookedInto& image, const ImagePackages& packages) {
   using Align = TextTable::Align;
-  fmt::print("{}@{}\n", image.name, image.manifest.str());
+  print_text("{}@{}\n", image.name, image.manifest.str());
   TextTable table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::left}, 5);
   table.add({{"PACKAGE", TextStyle::bold},
              {"VERSION", TextStyle::bold},
@@ -87,7 +88,7 @@ void print_shared(const SharedContents& shared, std::size_t images) {
   using Align = TextTable::Align;
   std::uint64_t layer_bytes = 0;
   for (const SharedLayer& layer : shared.layers) layer_bytes += layer.layer.blob.size;
-  fmt::print("shared by several of these {} images: {} layers, {}\n", images, shared.layers.size(),
+  print_text("shared by several of these {} images: {} layers, {}\n", images, shared.layers.size(),
              human_bytes(layer_bytes));
   TextTable table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::right}, 0);
   table.add({{"PACKAGE", TextStyle::bold},
@@ -176,11 +177,11 @@ int run_layers(const LayersWords& words, const CancelToken& cancel) {
     return 0;
   }
   for (std::size_t i = 0; i < images.size(); ++i) {
-    if (i > 0) fmt::print("\n");
+    if (i > 0) print_text("\n");
     print_contents(images[i], contents[i]);
   }
   if (images.size() > 1) {
-    fmt::print("\n");
+    print_text("\n");
     print_shared(shared, images.size());
   }
   return 0;

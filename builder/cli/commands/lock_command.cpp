@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 
 #include <memory>
 #include <set>
@@ -7,6 +6,7 @@
 #include "base/temp_dir.hpp"
 #include "builder/build/fleet_plan.hpp"
 #include "builder/cli/commands/commands.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
 #include "builder/debian/debian_locker.hpp"
@@ -72,9 +72,9 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     const Lock before = Lock::read(fleet.settings.lock_file);
     const DebianLock* known = before.find_debian(target.debian->lock_name);
     const DebianLock entry = locker.entry(target.debian->lock_name, debian_spec_of(*target.debian, target.platform()));
-    fmt::print("{}: {} packages of Debian {}\n", target.debian->lock_name, entry.packages.size(), entry.spec.suite);
+    print_text("{}: {} packages of Debian {}\n", target.debian->lock_name, entry.packages.size(), entry.spec.suite);
     if (!known) continue;
-    for (const std::string& change : describe_changes(*known, entry)) fmt::print("  {}\n", change);
+    for (const std::string& change : describe_changes(*known, entry)) print_text("  {}\n", change);
   }
   std::unique_ptr<RemoteSession> remote;
   for (const auto& [reference, platform] : foreign_images(plan)) {
@@ -86,7 +86,7 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     Lock::update(fleet.settings.lock_file, [&, &reference = reference, &platform = platform](Lock& lock) {
       lock.set_image(reference, platform, pulled.manifest.digest.str());
     });
-    fmt::print("{} {}: {}\n", reference, platform, pulled.manifest.digest.str());
+    print_text("{} {}: {}\n", reference, platform, pulled.manifest.digest.str());
   }
   return 0;
 }

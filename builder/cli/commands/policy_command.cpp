@@ -15,6 +15,7 @@
 #include "builder/cli/images/opened_image.hpp"
 #include "builder/cli/output/policy_annotations.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/selected_fleet.hpp"
@@ -148,10 +149,10 @@ void print_policy(const PolicyResult& result, const std::string& format) {
   } else if (format == "github") {
     fmt::print("{}", findings_annotations(placed));
   } else {
-    fmt::print("{}", findings_text(result.findings));
+    print_text("{}", findings_text(result.findings));
     const auto denying = std::count_if(result.findings.begin(), result.findings.end(),
                                        [](const PolicyFinding& finding) { return finding.level == PolicyLevel::deny; });
-    fmt::print("{}\n", result.findings.empty()
+    print_text("{}\n", result.findings.empty()
                            ? std::string("nothing breaks the policy")
                            : fmt::format("{}, of which {} deny", count_of(result.findings.size(), "finding"), denying));
   }

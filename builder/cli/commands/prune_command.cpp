@@ -13,6 +13,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/github_access.hpp"
 #include "builder/definitions/load_fleet.hpp"
@@ -183,12 +184,12 @@ void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
 void print_plan(const RetentionPlan& plan) {
   for (const RepositoryPlan& repository : plan.repositories) {
     if (!repository.is_known) {
-      fmt::print("{}: the registry knows no such repository\n", printable(repository.name));
+      print_text("{}: the registry knows no such repository\n", printable(repository.name));
       continue;
     }
-    fmt::print("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(),
+    print_text("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(),
                repository.deletions.size());
-    for (const std::string& remark : repository.remarks) fmt::print("  left as it is: {}\n", remark);
+    for (const std::string& remark : repository.remarks) print_text("  left as it is: {}\n", remark);
     TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right},
                     1);
     for (const KeptManifest& manifest : repository.kept) {
@@ -282,9 +283,9 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     if (words.json) {
       print_json(document);
     } else if (plan.deletions == 0) {
-      fmt::print("nothing to delete\n");
+      print_text("nothing to delete\n");
     } else {
-      fmt::print("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n", plan.deletions,
+      print_text("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n", plan.deletions,
                  human_bytes(plan.freed_bytes));
     }
     if (unread) throw *unread;
@@ -302,9 +303,9 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     if (has_notes) document["restore_file"] = restore_file.string();
     print_json(document);
   } else {
-    fmt::print("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions,
+    print_text("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions,
                human_bytes(outcome.freed_bytes));
-    if (has_notes) fmt::print("within 30 days each can be brought back: see {}\n", restore_file.string());
+    if (has_notes) print_text("within 30 days each can be brought back: see {}\n", restore_file.string());
   }
   if (unread) throw *unread;
   return 0;

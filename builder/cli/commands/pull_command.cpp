@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -7,6 +6,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/words/words.hpp"
 #include "registry/remote/pull.hpp"
 #include "registry/store/image_names.hpp"
@@ -52,7 +52,7 @@ int run_pull(const PullWords& words, const CancelToken& cancel) {
                               {"source", image.source.name()},
                               {"pulled_bytes", pulled_bytes}});
   } else {
-    fmt::print("{}@{}\n", reference.name(), image.manifest.digest.str());
+    print_text("{}@{}\n", reference.name(), image.manifest.digest.str());
   }
   return 0;
 }

@@ -13,6 +13,7 @@
 #include "builder/cli/images/registry_session.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/push_outcome.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/buildx_flags.hpp"
@@ -99,7 +100,7 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
   const OutputFormat format = words.json ? OutputFormat::json : OutputFormat::text;
   const std::string text = push_outcome_text(outcomes[0], session.remote().stats(), format, done.put);
   session.end_progress();
-  fmt::print("{}", text);
+  print_text("{}", text);
   if (done.problem) throw Error(*done.problem);
   return 0;
 }
@@ -142,7 +143,7 @@ void print_pushes(const std::vector<PendingPush>& pushes, const char* outcome, b
   if (as_json) {
     print_json(json{{"targets", list}});
   } else if (pushes.empty()) {
-    fmt::print("no push is pending\n");
+    print_text("no push is pending\n");
   } else {
     print_table(table);
   }
@@ -183,12 +184,12 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
     list.back()["outcome"] = error ? "failed" : "pushed";
     list.back()["problem"] = error ? error->message() : "";
     if (!words.json)
-      fmt::print("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
+      print_text("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
   }
   if (words.json) {
     print_json(json{{"targets", list}, {"attested", done.put.attested}, {"signed", done.put.signed_images}});
   } else {
-    fmt::print("{}", put_beside_text(done.put));
+    print_text("{}", put_beside_text(done.put));
   }
   if (!first && done.problem) throw Error(*done.problem);
   if (!first) return 0;

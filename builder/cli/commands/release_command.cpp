@@ -10,6 +10,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/version.hpp"
 #include "builder/cli/words/output_files.hpp"
@@ -98,13 +99,13 @@ void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci
                {outcome_of(plan, i)}});
   }
   print_table(table);
-  fmt::print("verified {} manifests and {} blobs, {}\n", plan.manifests, plan.blobs, human_bytes(plan.bytes));
+  print_text("verified {} manifests and {} blobs, {}\n", plan.manifests, plan.blobs, human_bytes(plan.bytes));
   if (words.dry_run) {
-    for (const std::string& conflict : plan.conflicts()) fmt::print("needs --force: {}\n", conflict);
-    fmt::print("would release {}; nothing was changed\n", reference);
+    for (const std::string& conflict : plan.conflicts()) print_text("needs --force: {}\n", conflict);
+    print_text("would release {}; nothing was changed\n", reference);
   } else {
-    fmt::print("released {}@{}\nwritten to {}\n", reference, artifact.digest.str(), file.string());
-    if (key) fmt::print("signed by key {}\n", key->public_key().fingerprint());
+    print_text("released {}@{}\nwritten to {}\n", reference, artifact.digest.str(), file.string());
+    if (key) print_text("signed by key {}\n", key->public_key().fingerprint());
   }
 }
 
@@ -173,7 +174,7 @@ int run_show(const ReleaseWords& words, const CancelToken& cancel) {
   print_field("Created", release.record.created);
   print_field("By", "kiln " + release.record.kiln_version);
   for (const ReleasedImage& image : release.record.images) {
-    fmt::print("{}  {}\n", printable(image.by_digest().str()), human_bytes(image.compressed_bytes));
+    print_text("{}  {}\n", printable(image.by_digest().str()), human_bytes(image.compressed_bytes));
   }
   return 0;
 }
@@ -188,7 +189,7 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
   const bool is_signed =
       key && verify_signatures(*session, reference.with_digest(release.artifact.digest), *key).is_signed();
   if (key && !words.as_json) {
-    fmt::print("{} {}@{}: {} by key {}\n", is_signed ? "verified" : "not signed", reference.str(),
+    print_text("{} {}@{}: {} by key {}\n", is_signed ? "verified" : "not signed", reference.str(),
                release.artifact.digest.str(), is_signed ? "signed" : "no signature", key->fingerprint());
   }
   const auto problems = verify_release(*session, release.record);
@@ -199,8 +200,8 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
     whole = whole && problems[i].empty();
     list.push_back({{"image", image.by_digest().str()}, {"problems", problems[i]}});
     if (words.as_json) continue;
-    fmt::print("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str()));
-    for (const std::string& problem : problems[i]) fmt::print("  {}\n", printable(problem));
+    print_text("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str()));
+    for (const std::string& problem : problems[i]) print_text("  {}\n", printable(problem));
   }
   if (words.as_json) {
     print_json(json{{"release", release.record.name},

@@ -9,6 +9,7 @@
 #include "builder/cli/images/signed_images.hpp"
 #include "builder/cli/output/print_json.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/cli/words/published_images.hpp"
@@ -105,7 +106,7 @@ int conclude(const RollbackPlan& plan, const RollbackOutcome& outcome, bool as_j
   if (as_json) print_json(json_of(plan, &outcome));
   if (is_well) {
     if (!as_json)
-      fmt::print("{}\n", plan.state == RollbackPlan::State::done ? fmt::format("rolled back to {}", plan.release)
+      print_text("{}\n", plan.state == RollbackPlan::State::done ? fmt::format("rolled back to {}", plan.release)
                                                                  : "every tag is back where it was");
     return 0;
   }
@@ -161,7 +162,7 @@ int run_recorded(const RollbackWords& words, const RollbackJournal& journal, Rem
     if (words.as_json) {
       print_json(json_of(plan, nullptr));
     } else {
-      fmt::print("the recorded rollback was given up; no tag was moved\n");
+      print_text("the recorded rollback was given up; no tag was moved\n");
     }
     return 0;
   }

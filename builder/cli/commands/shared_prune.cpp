@@ -1,7 +1,5 @@
 #include "builder/cli/commands/shared_prune.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +8,7 @@
 #include "builder/cache/http_backend.hpp"
 #include "builder/cache/local_backend.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/github_access.hpp"
 #include "builder/retention/cache_repository.hpp"
@@ -65,13 +64,13 @@ nlohmann::json to_json(const Pruned& pruned) {
 
 void print(const Pruned& pruned, const SharedPruneWords& words) {
   const CachePrunePlan& plan = pruned.plan;
-  fmt::print("{}: {} {} of {}: {} entries and {} blobs; the last builds use {} entries\n", printable(pruned.cache),
+  print_text("{}: {} {} of {}: {} entries and {} blobs; the last builds use {} entries\n", printable(pruned.cache),
              words.dry_run ? "would free" : "freed", human_bytes(plan.freed_bytes), human_bytes(plan.used_before),
              plan.entries.size(), plan.blobs.size(), plan.used_entries);
-  if (pruned.left > 0) fmt::print("{} of them were used or replaced meanwhile and stay\n", pruned.left);
+  if (pruned.left > 0) print_text("{} of them were used or replaced meanwhile and stay\n", pruned.left);
   const std::uint64_t left = plan.used_before - plan.freed_bytes;
   if (words.limits.max_used_bytes && left > *words.limits.max_used_bytes)
-    fmt::print("{} stay: builds use them, or they have no age\n", human_bytes(left));
+    print_text("{} stay: builds use them, or they have no age\n", human_bytes(left));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/signing_keys.hpp"
 #include "builder/sign/image_signatures.hpp"
@@ -47,9 +48,9 @@ std::vector<std::string> names_of(const std::vector<SignatureForm>& forms) {
 
 void print_signed(const SignedImage& done, const SigningKey& key) {
   if (done.added.empty()) {
-    fmt::print("unchanged {}: signed by this key already\n", done.image.str());
+    print_text("unchanged {}: signed by this key already\n", done.image.str());
   } else {
-    fmt::print("signed {} as {} by key {}\n", done.image.str(), join(names_of(done.added), " and "),
+    print_text("signed {} as {} by key {}\n", done.image.str(), join(names_of(done.added), " and "),
                key.public_key().fingerprint());
   }
 }

@@ -9,6 +9,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/push.hpp"
 #include "registry/store/image_names.hpp"
@@ -100,7 +101,7 @@ int run_tag(const TagWords& words, const CancelToken& cancel) {
                     {"outcome", outcome_of(tag)},
                     {"before", tag.before ? nlohmann::json(tag.before->str()) : nlohmann::json()}});
     if (!words.json)
-      fmt::print("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name,
+      print_text("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name,
                  tag.image.digest.str());
   }
   if (words.json) print_json(nlohmann::json{{"tags", list}, {"dry_run", words.dry_run}});

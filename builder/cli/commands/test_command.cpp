@@ -8,6 +8,7 @@
 #include "builder/build/workshop.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/words/build_surroundings.hpp"
 #include "builder/cli/words/fleet_images.hpp"
 #include "builder/run/container_run.hpp"
@@ -98,15 +99,15 @@ nlohmann::json to_json(const Verdict& verdict) {
 }
 
 void print_verdict(const Verdict& verdict) {
-  fmt::print("{}@{} from {}: {}", verdict.tested.image.reference, verdict.tested.digest.short_hex(),
+  print_text("{}@{} from {}: {}", verdict.tested.image.reference, verdict.tested.digest.short_hex(),
              verdict.tested.place, to_string(verdict.health.health));
-  if (verdict.health.exit_code) fmt::print(" with exit code {}", *verdict.health.exit_code);
-  fmt::print(" after {} and {}\n", human_seconds(verdict.health.seconds),
+  if (verdict.health.exit_code) print_text(" with exit code {}", *verdict.health.exit_code);
+  print_text(" after {} and {}\n", human_seconds(verdict.health.seconds),
              count_of(static_cast<std::size_t>(verdict.health.checks), "check"));
   const auto show = [](std::string_view title, const std::string& text) {
     if (trim(text).empty()) return;
-    fmt::print("{}:\n", title);
-    for (const std::string_view line : split(trim(text), '\n')) fmt::print("  {}\n", printable(line));
+    print_text("{}:\n", title);
+    for (const std::string_view line : split(trim(text), '\n')) print_text("  {}\n", printable(line));
   };
   show("the last check printed", verdict.health.check_output);
   show("the container printed", verdict.output);

@@ -7,6 +7,7 @@
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/images/found_image.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "registry/remote/registry_client.hpp"
 #include "registry/store/image_names.hpp"
@@ -83,7 +84,7 @@ int run_untag(const UntagWords& words, const CancelToken& cancel) {
   nlohmann::json list = nlohmann::json::array();
   for (const NamedImage& image : images) {
     list.push_back({{"name", image.name}, {"digest", image.descriptor.digest.str()}});
-    if (!words.json) fmt::print("{} {}\n", words.dry_run ? "would untag" : "untagged", image.name);
+    if (!words.json) print_text("{} {}\n", words.dry_run ? "would untag" : "untagged", image.name);
   }
   if (words.json) print_json(nlohmann::json{{"untagged", list}, {"dry_run", words.dry_run}});
   return 0;

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "builder/cli/commands/commands.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/cli/output/stderr_log.hpp"
 #include "builder/cli/words/signing_keys.hpp"
 #include "builder/sign/image_signatures.hpp"
@@ -84,7 +85,7 @@ int run_verify_signed(const SignedWords& words, const CancelToken& cancel) {
     return verified.is_signed() ? 0 : 1;
   }
   if (!verified.is_signed()) refuse_unsigned(verified, key);
-  fmt::print("verified {}: signed by key {} ({})\n", verified.image.str(), key.fingerprint(), counting_forms(verified));
+  print_text("verified {}: signed by key {} ({})\n", verified.image.str(), key.fingerprint(), counting_forms(verified));
   return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/print_json.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/dockerfile/ast_json.hpp"
 #include "builder/dockerfile/ignore.hpp"
 #include "builder/dockerfile/syntax.hpp"
@@ -74,7 +75,7 @@ void print_ignored(const fs::path& context, const dockerfile::IgnoreMatcher& mat
                                                errno_text(error.code().value())));
   }
   for (const ListedPath& line : listing.lines())
-    fmt::print("{:<9}{}\n", line.is_kept ? "kept" : "ignored", printable(line.path));
+    print_text("{:<9}{}\n", line.is_kept ? "kept" : "ignored", printable(line.path));
 }
 
 }  // namespace kiln::cli

@@ -10,6 +10,7 @@
 #include "base/count_of.hpp"
 #include "base/text.hpp"
 #include "builder/cli/output/print_table.hpp"
+#include "builder/cli/output/print_text.hpp"
 
 namespace kiln::cli {
 
@@ -54,7 +55,7 @@ class PlanPrinter {
   }
 
   void print() const {
-    for (const std::string& note : forecast_.notes) fmt::print("note: {}\n", printable(note));
+    for (const std::string& note : forecast_.notes) print_text("note: {}\n", printable(note));
     std::size_t waves = 0;
     for (const ForeseenTarget& target : forecast_.targets) waves = std::max(waves, target.wave + 1);
     for (std::size_t wave = 0; wave < waves; ++wave) print_wave(wave);
@@ -64,7 +65,7 @@ class PlanPrinter {
 
  private:
   void print_wave(std::size_t wave) const {
-    fmt::print("{}wave {}\n", wave ? "\n" : "", wave);
+    print_text("{}wave {}\n", wave ? "\n" : "", wave);
     std::vector<const ForeseenTarget*> targets;
     std::vector<std::string> unchanged;
     for (const ForeseenTarget& target : forecast_.targets) {
@@ -79,7 +80,7 @@ class PlanPrinter {
     if (!sums_up) return;
     const std::size_t count = unchanged.size();
     unchanged.resize(kMostUnchanged);
-    fmt::print("{}: unchanged\n", fmt::format("{} and {} more", join(unchanged, ", "), count - kMostUnchanged));
+    print_text("{}: unchanged\n", fmt::format("{} and {} more", join(unchanged, ", "), count - kMostUnchanged));
   }
 
   // Its name and, where that names several platforms, its own.
@@ -109,9 +110,9 @@ class PlanPrinter {
   void print_target(const ForeseenTarget& target) const {
     const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
     const bool is_listed = !target.is_unchanged() && (!is_large_ || has_own_reason(target));
-    fmt::print("{}{}{}{}\n", title_of(target), from, summary_of(target), is_listed ? "" : marks_of(target));
+    print_text("{}{}{}{}\n", title_of(target), from, summary_of(target), is_listed ? "" : marks_of(target));
     for (const ForeseenProblem& problem : target.problems) {
-      fmt::print("  {}: {}\n", problem.kind == ProblemKind::unreachable ? "cannot be told" : "would fail",
+      print_text("  {}: {}\n", problem.kind == ProblemKind::unreachable ? "cannot be told" : "would fail",
                  printable(problem.text));
     }
     if (is_listed) print_steps(target);
@@ -163,24 +164,24 @@ class PlanPrinter {
   // Those that several steps have, by their numbers.
   void print_reasons() const {
     if (numbers_.empty()) return;
-    fmt::print("\nwhy\n");
+    print_text("\nwhy\n");
     for (const Forecast::Reason& reason : reasons_) {
       if (reason.steps < 2) continue;
-      fmt::print("  [{}] {}: {} of {}\n", numbers_.at(reason.text), printable(reason.text),
+      print_text("  [{}] {}: {} of {}\n", numbers_.at(reason.text), printable(reason.text),
                  count_of(reason.steps, "step"), count_of(reason.targets.size(), "target"));
     }
   }
 
   void print_totals() const {
     const Forecast::Totals totals = forecast_.totals();
-    fmt::print("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast_.targets.size(),
+    print_text("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast_.targets.size(),
                totals.hits, totals.builds, totals.unknowns);
     if (totals.builds + totals.unknowns == 0) return;
     if (totals.without_record == totals.builds + totals.unknowns) {
-      fmt::print("no earlier build here tells what these take\n");
+      print_text("no earlier build here tells what these take\n");
       return;
     }
-    fmt::print("at most {} of work, {} in the longest chain, {} of layers to push{}\n", human_seconds(totals.seconds),
+    print_text("at most {} of work, {} in the longest chain, {} of layers to push{}\n", human_seconds(totals.seconds),
                human_seconds(totals.longest_seconds), human_bytes(totals.bytes),
                totals.without_record
                    ? fmt::format("; no earlier build tells about {} of these steps", totals.without_record)

@@ -1,10 +1,10 @@
 #include "builder/cli/output/print_report.hpp"
 
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/process.hpp"
+#include "builder/cli/output/print_text.hpp"
 #include "builder/report/report_text.hpp"
 #include "builder/report/report_words.hpp"
 
@@ -22,7 +22,7 @@ void print_report(const BuildReport& report, ReportLength length) {
   if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.width = size.ws_col;
   const bool no_colour = !environment_variable("NO_COLOR").value_or("").empty();
   if (is_terminal && !no_colour) options.colour = Colour::yes;
-  fmt::print("{}", report_text(ReportDocument(report), options));
+  print_text("{}", report_text(ReportDocument(report), options));
 }
 
 }  // namespace kiln::cli
