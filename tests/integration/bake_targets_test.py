@@ -147,6 +147,13 @@ class BakeTargets(harness.KilnTest):
             refused = self.bake(code=2, env={"COSIGN_PASSWORD": "hidden", "KILN_SIGN_KEY": "hidden", "KILN_LOG_TOKEN": "hidden"})
             self.assertRegex(refused.stderr, r"target 'default': secret '\w+': kiln has the variable '\w+' from the environment for itself")
 
+    def test_no_variable_of_a_bake_file_is_one_of_kilns_own(self):
+        for name in ("COSIGN_PASSWORD", "KILN_SIGN_KEY", "KILN_LOG_TOKEN"):
+            self.write("app/docker-bake.hcl", f'variable "{name}" {{ default = "" }}\ntarget "default" {{ args = {{ A = {name} }} }}\n')
+            refused = self.bake("--print", code=2, env={name: "hidden"})
+            self.assertIn(f"variable '{name}' of a bake file: kiln has it from the environment for itself", refused.stderr)
+            self.assertNotIn("hidden", refused.output)
+
     def test_pull_asks_the_registry_for_a_base_that_the_store_names(self):
         server = self.registry()
         base = f"{server.address}/acme/base:1"

@@ -103,6 +103,14 @@ class PlanTest(harness.KilnTest):
         if shutil.which("dot"):
             subprocess.run(["dot", "-Tsvg"], input=dot.encode(), stdout=subprocess.DEVNULL, check=True)
 
+    def test_a_place_gives_a_terminal_no_orders(self):
+        (self.fleet / "app/Dockerfile").rename(self.fleet / "app/\x1b[31mDockerfile")
+        bake = self.fleet / "docker-bake.json"
+        bake.write_text(bake.read_text().replace('"context": "app"', '"context": "app", "dockerfile": "\\u001b[31mDockerfile"'))
+        shown = self.plan()
+        self.assertIn("\\x1b[31mDockerfile:3", shown)
+        self.assertNotIn("\x1b", shown)
+
     def test_a_format_that_is_not_known_is_refused(self):
         result = self.kiln("plan", "--format", "jsn", code=2, cwd=self.fleet)
         self.assertIn("did you mean 'json'?", result.stderr)

@@ -163,7 +163,8 @@ class ReportFormats(harness.KilnTest):
         self.kiln(*gate, "growth=60kB")
         self.assertIn("images/tools/Dockerfile:4", self.kiln(*gate, "growth=40kB", code=1).stderr)
         self.assertIn("and 0.1 % are allowed", self.kiln(*gate, "growth=0.1%", code=1).stderr)
-        self.assertIn("expected 'growth=2%'", self.kiln(*gate, "size=2%", code=2).stderr)
+        for limit in ("size=2%", "growth=inf%", "growth=nan%", "growth=-1%"):
+            self.assertIn("expected 'growth=2%'", self.kiln(*gate, limit, code=2).stderr)
         self.assertIn("needs --against", self.kiln("report", "--fail-over", "growth=2%", code=2).stderr)
         self.assertIn("shows no comparison", self.kiln("report", "--against", "before.json", "--format", "text", code=2).stderr)
 

@@ -37,9 +37,9 @@ BuildReport report_with_waste() {
 
 TEST_CASE("Prometheus text has help and type for each metric, escaped labels, ratios and no figure that is not there") {
   BuildReport report = test::sample_report();
-  report.images[0].name = "a\"b\\c\nd";
+  report.images[0].name = "a\"b\\c\nd\x1b";
   const std::string text = report_prometheus(test::document_of(report));
-  CHECK(contains(text, "kiln_image_compressed_bytes{image=\"a\\\"b\\\\c\\nd\",profile=\"\"} 39000000\n"));
+  CHECK(contains(text, "kiln_image_compressed_bytes{image=\"a\\\"b\\\\c\\nd\\\\x1b\",profile=\"\"} 39000000\n"));
   CHECK(contains(text, "# HELP kiln_cache_hit_ratio "));
   CHECK(contains(text, "# TYPE kiln_cache_hit_ratio gauge\n"));
   CHECK(contains(text, "kiln_cache_hit_ratio{by=\"steps\"} 0.8\n"));
