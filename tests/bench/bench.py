@@ -39,8 +39,8 @@ from traffic import Bytes  # noqa: E402
 from tests.support.registry import Registry  # noqa: E402
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kiln-bench"
-GO_PEERS = ("github.com/moby/buildkit/cmd/buildkitd@v0.26.3", "github.com/moby/buildkit/cmd/buildctl@v0.26.3",
-            "github.com/docker/buildx/cmd/buildx@v0.30.1", "github.com/google/go-containerregistry/cmd/crane@v0.20.6")
+GO_PEERS = ("github.com/moby/buildkit/cmd/buildkitd@v0.34.2", "github.com/moby/buildkit/cmd/buildctl@v0.34.2",
+            "github.com/docker/buildx/cmd/buildx@v0.38.2", "github.com/google/go-containerregistry/cmd/crane@v0.21.7")
 
 
 def say(text):

@@ -60,14 +60,22 @@ class NarrowMachine(harness.KilnTest):
                                         self.folder / "context", code=4)
         self.assertIn("to 0:8: this user namespace has no such ID", result.stderr)
 
-    def test_a_file_that_may_not_grow_is_an_error_that_says_so(self):
+    def test_a_file_that_may_not_grow_costs_that_run_alone(self):
+        self.need_programs("prlimit")
         self.write("context/Dockerfile", "FROM scratch\nCOPY big /\n")
         with open(self.folder / "context/big", "wb") as file:
             file.truncate(1 << 20)
-        self.need_programs("prlimit")
-        result = self.run_program("prlimit", f"--fsize={64 << 10}", harness.kiln_binary(), "build", "-o",
-                                  "type=tar,dest=out.tar", self.folder / "context", cwd=self.folder, code=4)
-        self.assertIn("file too large", result.stderr)
+        build = [harness.kiln_binary(), "build", "-o", "type=tar,dest=out.tar", self.folder / "context"]
+        for size in (1 << 10, 64 << 10, 1 << 20):
+            with self.subTest(size=size):
+                result = self.run_program("prlimit", f"--fsize={size}", *build, cwd=self.folder, code=4)
+                self.assertIn("file too large", result.stderr)
+                self.assertFalse((self.folder / "out.tar").exists())
+                self.kiln("cache", "verify")
+        self.run_program(*build, cwd=self.folder, code=0)
+        with tarfile.open(self.folder / "out.tar") as archive:
+            self.assertEqual(archive.getmember("big").size, 1 << 20)
+        self.kiln("cache", "verify")
 
 
 if __name__ == "__main__":
