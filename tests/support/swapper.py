@@ -13,6 +13,7 @@ import time
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 PAUSE_SECONDS = 0.002
+PASSES_PER_REST = 20
 
 
 class Swapper:
@@ -39,11 +40,15 @@ def main(folder, *names):
     count = 0
     print("begun", flush=True)
     while not is_ended:
-        # Back and forth, with a pause: most builds are to come through, and each to meet links somewhere.
-        for one, other in pairs + pairs:
-            # A name may be below a folder that is a link just now, and gone with what a build removes.
-            if rename(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0:
-                count += 1
+        # Back and forth, with a pause: most builds are to come through, and each to meet links somewhere. The rest between is for
+        # readers that have but the processor that this runs on.
+        for way in range(2):
+            for one, other in pairs:
+                # A name may be below a folder that is a link just now, and gone with what a build removes.
+                if rename(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) == 0:
+                    count += 1
+            if way == 0 and random.randrange(PASSES_PER_REST) == 0:
+                time.sleep(0)
         time.sleep(random.random() * PAUSE_SECONDS)
     print(count)
 
