@@ -138,7 +138,7 @@ std::string shown_bytes(std::int64_t bytes) {
 }
 
 void print_advice(std::size_t number, const Advice& advice) {
-  print_text("\n{}. {}\n", number, printable(advice.title));
+  print_text(fmt::format("\n{}. {}\n", number, printable(advice.title)));
   std::vector<std::string> images;
   std::vector<std::pair<std::string, std::int64_t>> by_size(advice.image_bytes.begin(), advice.image_bytes.end());
   std::stable_sort(by_size.begin(), by_size.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
@@ -149,25 +149,25 @@ void print_advice(std::size_t number, const Advice& advice) {
       break;
     }
   }
-  print_text("   saves: fleet {}, update {}{}{}\n", shown_bytes(advice.fleet_bytes), shown_bytes(advice.update_bytes),
-             images.empty() ? "" : "; images: ", join(images, ", "));
+  print_text(fmt::format("   saves: fleet {}, update {}{}{}\n", shown_bytes(advice.fleet_bytes),
+                         shown_bytes(advice.update_bytes), images.empty() ? "" : "; images: ", join(images, ", ")));
   for (std::size_t i = 0; i < std::min(kShownChanges, advice.changes.size()); ++i) {
     const AdvisedChange& change = advice.changes[i];
-    print_text("   {}: {}\n", shown_place(change.at.file, change.at.line), printable(change.action));
-    print_text("       {}\n", shortened(shown_instruction(change.at.text), kShownInstructionBytes));
+    print_text(fmt::format("   {}: {}\n", shown_place(change.at.file, change.at.line), printable(change.action)));
+    print_text(fmt::format("       {}\n", shortened(shown_instruction(change.at.text), kShownInstructionBytes)));
   }
   if (advice.changes.size() > kShownChanges)
-    print_text("   and {} more lines (--json lists all)\n", advice.changes.size() - kShownChanges);
+    print_text(fmt::format("   and {} more lines (--json lists all)\n", advice.changes.size() - kShownChanges));
   if (advice.needs_cut)
     print_text(
         "   and \"layers\": {{\"by\": \"package\"}} for these images, so that equal packages are equal layers\n");
 }
 
 void print(const Advised& advised) {
-  print_text(
+  print_text(fmt::format(
       "{}, {} at the registry, {} recorded: {}\n", count_of(advised.images.size(), "image"),
       human_bytes(advised.registry_bytes), count_of(advised.builds, "build"),
-      advised.advice.empty() ? "nothing to advise" : count_of(advised.advice.size(), "change") + " would save bytes");
+      advised.advice.empty() ? "nothing to advise" : count_of(advised.advice.size(), "change") + " would save bytes"));
   if (advised.advice.empty()) return;
   using Align = TextTable::Align;
   TextTable table({Align::right, Align::right, Align::right, Align::left, Align::left}, 4);

@@ -1,4 +1,6 @@
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <set>
 
@@ -49,8 +51,8 @@ Baseline measured_of(const ImageLayers& layers, const oci::Digest& manifest, Bas
 
 void record(const Fleet& fleet, const std::string& image, const Baseline& baseline) {
   record_baseline(fleet.folder / kBaselinesFileName, image, baseline);
-  print_text("{}: {} compressed, {} unpacked ({})\n", image, human_bytes(baseline.compressed_bytes),
-             human_bytes(baseline.unpacked_bytes), baseline.reference);
+  print_text(fmt::format("{}: {} compressed, {} unpacked ({})\n", image, human_bytes(baseline.compressed_bytes),
+                         human_bytes(baseline.unpacked_bytes), baseline.reference));
 }
 
 // What the bytes of before-images are for, of each layer; an image at a registry is not looked into.

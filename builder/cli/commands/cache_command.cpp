@@ -144,7 +144,7 @@ void print_sums(const Sums& sums, UnixSeconds now) {
     table.add(std::move(row));
   }
   print_table(table);
-  print_text("\nTotal: {}\n", human_bytes(total));
+  print_text(fmt::format("\nTotal: {}\n", human_bytes(total)));
 }
 
 struct UsageWords {
@@ -269,7 +269,7 @@ int run_prune(const CachePruneWords& words, const CancelToken& cancel) {
     return 0;
   }
   if (!report.removed.empty()) print_items(report.removed, now);
-  print_text("{}: {}\n", options.dry_run ? "Would be freed" : "Total", human_bytes(report.bytes));
+  print_text(fmt::format("{}: {}\n", options.dry_run ? "Would be freed" : "Total", human_bytes(report.bytes)));
   return 0;
 }
 
@@ -302,13 +302,14 @@ int run_verify(const VerifyWords& words, const CancelToken& cancel) {
                     {"problems", std::move(problems)}});
   } else {
     for (const StoreProblem& problem : report.problems) {
-      print_text("{}: {}\n  {}{}\n", problem.what, problem.problem,
-                 problem.repaired ? "repaired: " : "'kiln cache verify --repair': ", problem.remedy);
+      print_text(fmt::format("{}: {}\n  {}{}\n", problem.what, problem.problem,
+                             problem.repaired ? "repaired: " : "'kiln cache verify --repair': ", problem.remedy));
     }
-    print_text("{} blobs, {} layers, {} records, {} packages and {} snapshots were verified, {} read", report.blobs,
-               report.layers, report.records, report.packages, report.snapshots, human_bytes(report.bytes));
+    print_text(fmt::format("{} blobs, {} layers, {} records, {} packages and {} snapshots were verified, {} read",
+                           report.blobs, report.layers, report.records, report.packages, report.snapshots,
+                           human_bytes(report.bytes)));
     if (report.snapshots_unknown)
-      print_text("; {} snapshots have no file index to be held against", report.snapshots_unknown);
+      print_text(fmt::format("; {} snapshots have no file index to be held against", report.snapshots_unknown));
     print_text("\n");
   }
   if (report.is_sound()) return 0;

@@ -76,16 +76,16 @@ int check_dockerfile(const DockerfileInput& input, const CheckWords& words) {
   const dockerfile::CheckReport report = dockerfile::check(input.text, input.name, options_of(input, words));
   StderrLog log;
   for (const std::string& note : report.notes) log.warn(note);
-  print_text("{}", render(report, input, words.format));
+  print_text(render(report, input, words.format));
   if (report.error) return 2;
   const bool refused = report.fails || (words.error_on_warning && !report.findings.empty());
   if (words.format == "text") {
     const std::size_t count = report.findings.size();
     if (count == 0) {
-      print_text("{}: nothing found\n", printable(input.name));
+      print_text(fmt::format("{}: nothing found\n", printable(input.name)));
     } else {
-      print_text("{}: {}{}\n", printable(input.name), count_of(count, "finding"),
-                 refused ? ", which count as errors" : "");
+      print_text(fmt::format("{}: {}{}\n", printable(input.name), count_of(count, "finding"),
+                             refused ? ", which count as errors" : ""));
     }
   }
   return refused ? 1 : 0;

@@ -56,9 +56,9 @@ void make_signed(CiFile& caller) {
 // What is left to do for signatures, which takes no more than a key: no token of an identity provider, no public log.
 void tell_set_up(const CiFile& caller, const std::string& text) {
   if (text.find("sign-key:") == std::string::npos) {
-    print_text(
+    print_text(fmt::format(
         "\n{} is yours and passes no key; add below the job that calls kiln-fleet.yml, in 'with:' and beside it:\n{}",
-        caller.path, kSignedSetUp);
+        caller.path, kSignedSetUp));
   }
   print_text(
       "\nOnce, on your machine:\n"
@@ -104,7 +104,7 @@ int run_init(const CiWords& words) {
                         fs::perm_options::add);
       }
     }
-    print_text("{} {}\n", keep ? (file.is_users ? "yours    " : "unchanged") : "written  ", file.path);
+    print_text(fmt::format("{} {}\n", keep ? (file.is_users ? "yours    " : "unchanged") : "written  ", file.path));
   }
   if (words.sign) tell_set_up(files.front(), *text_of(folder / files.front().path));
   return 0;
@@ -124,10 +124,10 @@ int run_check(const CiWords& words) {
       continue;
     }
     is_current = false;
-    print_text("{} {}\n", state, file.path);
+    print_text(fmt::format("{} {}\n", state, file.path));
   }
-  print_text("{}\n", is_current ? fmt::format("the workflows are those of kiln {}", kVersion)
-                                : "run 'kiln ci init' and commit what it writes");
+  print_text(fmt::format("{}\n", is_current ? fmt::format("the workflows are those of kiln {}", kVersion)
+                                            : "run 'kiln ci init' and commit what it writes"));
   return is_current ? 0 : 1;
 }
 

@@ -195,12 +195,13 @@ void print_service(const PinWords& words, const PinResult& result, const PinnedS
       service.line != 0 || is_only_file ? fmt::format("{}:{} ", words.files[0], line) : std::string();
   const std::string where = fmt::format("{}service '{}'", file, printable(service.service));
   if (service.outcome == Outcome::pinned) {
-    print_text("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
-               printable(service.after));
+    print_text(fmt::format("{}: {} {}\n", where, service.before == service.after ? "unchanged" : "pinned to",
+                           printable(service.after)));
   } else if (service.outcome == Outcome::unknown) {
-    print_text("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release));
+    print_text(
+        fmt::format("{}: '{}' is not in {}; it stays\n", where, printable(service.before), origin_of(result.release)));
   } else {
-    print_text("{}: not pinned: {}\n", where, printable(service.reason));
+    print_text(fmt::format("{}: not pinned: {}\n", where, printable(service.reason)));
   }
 }
 
@@ -229,8 +230,8 @@ int finish_pin(const PinWords& words, const PinResult& result) {
   } else {
     for (const PinnedService& service : result.services) print_service(words, result, service);
     if (result.pins_file) {
-      print_text("{} '{}', which goes over the other files: {}\n", words.dry_run ? "would write" : "wrote",
-                 result.pins_file->native(), command_with(result.files));
+      print_text(fmt::format("{} '{}', which goes over the other files: {}\n", words.dry_run ? "would write" : "wrote",
+                             result.pins_file->native(), command_with(result.files)));
     }
   }
   return std::any_of(result.services.begin(), result.services.end(),
@@ -278,10 +279,10 @@ int run_restore(const PinWords& words) {
     print_json(printed);
     return 0;
   }
-  if (has_pins) print_text("{} '{}'\n", words.dry_run ? "would remove" : "removed", pins_file.native());
+  if (has_pins) print_text(fmt::format("{} '{}'\n", words.dry_run ? "would remove" : "removed", pins_file.native()));
   if (before) {
-    print_text("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.files[0],
-               backup_of(file).native());
+    print_text(fmt::format("{} '{}' back as it was in '{}'\n", words.dry_run ? "would put" : "put", words.files[0],
+                           backup_of(file).native()));
   }
   return 0;
 }

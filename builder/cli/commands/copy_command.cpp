@@ -57,9 +57,9 @@ int run_copy(const CopyWords& words, const CancelToken& cancel) {
   const std::string text =
       push_outcome_text(outcome, session.remote().stats(), words.json ? OutputFormat::json : OutputFormat::text);
   session.end_progress();
-  print_text("{}", text);
+  print_text(text);
   if (attached != 0 && !words.json)
-    print_text("copied {} with it (signatures, SBOMs, attestations)\n", count_of(attached, "artifact"));
+    print_text(fmt::format("copied {} with it (signatures, SBOMs, attestations)\n", count_of(attached, "artifact")));
   return 0;
 }
 

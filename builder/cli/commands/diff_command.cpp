@@ -109,26 +109,28 @@ std::uint64_t bytes_of(const json& list) {
 std::string shown(const json& value) { return printable(value.is_null() ? "-" : json_text(value)); }
 
 void print_diff(const json& diff, const std::vector<FileDifference>& files) {
-  print_text("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(), diff["a"]["digest"].get<std::string>(),
-             diff["b"]["name"].get<std::string>(), diff["b"]["digest"].get<std::string>());
+  print_text(fmt::format("--- {}@{}\n+++ {}@{}\n", diff["a"]["name"].get<std::string>(),
+                         diff["a"]["digest"].get<std::string>(), diff["b"]["name"].get<std::string>(),
+                         diff["b"]["digest"].get<std::string>()));
   for (const json& field : diff["config"])
-    print_text("config {}: {} -> {}\n", printable(field["field"].get<std::string>()), shown(field["a"]),
-               shown(field["b"]));
+    print_text(fmt::format("config {}: {} -> {}\n", printable(field["field"].get<std::string>()), shown(field["a"]),
+                           shown(field["b"])));
   const json& layers = diff["layers"];
   for (const auto& [key, sign] : {std::pair("shared", '='), std::pair("only_a", '-'), std::pair("only_b", '+')}) {
-    print_text("layers {} {}: {}, {}\n", sign, key, layers[key].size(), human_bytes(bytes_of(layers[key])));
+    print_text(
+        fmt::format("layers {} {}: {}, {}\n", sign, key, layers[key].size(), human_bytes(bytes_of(layers[key]))));
   }
   for (const FileDifference& file : files) {
     switch (file.kind) {
       case FileDifference::Kind::added:
-        print_text("+ /{} {}\n", printable(file.path), human_bytes(file.after_bytes));
+        print_text(fmt::format("+ /{} {}\n", printable(file.path), human_bytes(file.after_bytes)));
         break;
       case FileDifference::Kind::removed:
-        print_text("- /{} {}\n", printable(file.path), human_bytes(file.before_bytes));
+        print_text(fmt::format("- /{} {}\n", printable(file.path), human_bytes(file.before_bytes)));
         break;
       case FileDifference::Kind::changed:
-        print_text("~ /{} {} -> {} ({})\n", printable(file.path), human_bytes(file.before_bytes),
-                   human_bytes(file.after_bytes), join(file.what, ", "));
+        print_text(fmt::format("~ /{} {} -> {} ({})\n", printable(file.path), human_bytes(file.before_bytes),
+                               human_bytes(file.after_bytes), join(file.what, ", ")));
         break;
     }
   }

@@ -35,8 +35,8 @@ std::string_view to_string(CheckState state) {
 
 void print_checks(const std::vector<MachineCheck>& checks) {
   for (const MachineCheck& check : checks) {
-    print_text("{:<5} {:<15} {}\n", to_string(check.state), check.name, printable(check.finding));
-    if (!check.help.empty()) print_text("{:<21} -> {}\n", "", printable(check.help));
+    print_text(fmt::format("{:<5} {:<15} {}\n", to_string(check.state), check.name, printable(check.finding)));
+    if (!check.help.empty()) print_text(fmt::format("{:<21} -> {}\n", "", printable(check.help)));
   }
 }
 

@@ -132,7 +132,7 @@ int put_index(const IndexWords& words, RegistrySession& session, const oci::Inde
   for (const oci::Descriptor& entry : index.manifests) {
     const std::string platform = entry.platform ? entry.platform->str() : "";
     manifests.push_back({{"digest", entry.digest.str()}, {"platform", platform}, {"media_type", entry.media_type}});
-    if (!words.json) print_text("  {} {}\n", entry.digest.str(), printable(platform));
+    if (!words.json) print_text(fmt::format("  {} {}\n", entry.digest.str(), printable(platform)));
   }
   if (words.json) {
     print_json(json{{"name", destination.str()},
@@ -141,7 +141,7 @@ int put_index(const IndexWords& words, RegistrySession& session, const oci::Inde
                     {"wire", wire},
                     {"dry_run", words.dry_run}});
   } else {
-    print_text("{}{}@{}\n", words.dry_run ? "would put " : "put ", destination.str(), root.digest.str());
+    print_text(fmt::format("{}{}@{}\n", words.dry_run ? "would put " : "put ", destination.str(), root.digest.str()));
   }
   return 0;
 }
@@ -223,8 +223,8 @@ int run_bake_index(const BakeIndexWords& words, const CancelToken& cancel) {
     const BakedIndex& index = indexes[i];
     metadata[targets[i]] = index_metadata(index.root, index.names);
     for (const oci::Descriptor& manifest : index.manifests)
-      print_text("  {} {}\n", manifest.digest.str(), manifest.platform->str());
-    for (const std::string& name : index.names) print_text("put {}@{}\n", name, index.root.digest.str());
+      print_text(fmt::format("  {} {}\n", manifest.digest.str(), manifest.platform->str()));
+    for (const std::string& name : index.names) print_text(fmt::format("put {}@{}\n", name, index.root.digest.str()));
   }
   if (words.metadata_file) write_output_file(*words.metadata_file, json_text(metadata, JsonLayout::indented) + "\n");
   return 0;

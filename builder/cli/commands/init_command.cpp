@@ -34,21 +34,22 @@ std::string shown_from(const fs::path& root, const fs::path& path) {
   return printable(relative);
 }
 
-void print_heading(std::string_view text) { print_text("\n{}\n", text); }
+void print_heading(std::string_view text) { print_text(fmt::format("\n{}\n", text)); }
 
 void print_images(const init::FleetProposal& proposal) {
   if (proposal.images.empty()) {
     const std::string root = printable(display_path(proposal.root));
     if (proposal.dockerfiles == 0) {
-      print_text("no Dockerfile was found in '{}'\n", root);
+      print_text(fmt::format("no Dockerfile was found in '{}'\n", root));
     } else {
-      print_text("no image can be made of the {} of '{}'; 'to know' below says why\n",
-                 proposal.dockerfiles == 1 ? "Dockerfile" : fmt::format("{} Dockerfiles", proposal.dockerfiles), root);
+      print_text(fmt::format(
+          "no image can be made of the {} of '{}'; 'to know' below says why\n",
+          proposal.dockerfiles == 1 ? "Dockerfile" : fmt::format("{} Dockerfiles", proposal.dockerfiles), root));
     }
     return;
   }
-  print_text("{}, pushed to {} ({})\n", count_of(proposal.images.size(), "image"), printable(proposal.registry),
-             proposal.registry_reason);
+  print_text(fmt::format("{}, pushed to {} ({})\n", count_of(proposal.images.size(), "image"),
+                         printable(proposal.registry), proposal.registry_reason));
   TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left}, 2);
   for (const init::ProposedImage& image : proposal.images) {
     std::string built;
@@ -75,7 +76,7 @@ void print_edges(const init::FleetProposal& proposal) {
     for (const auto& [reference, parent] : image.edges) {
       if (is_first) print_heading("built from one another");
       is_first = false;
-      print_text("  {} from {} ({})\n", image.name, parent, printable(reference));
+      print_text(fmt::format("  {} from {} ({})\n", image.name, parent, printable(reference)));
     }
   }
 }
@@ -86,15 +87,16 @@ void print_common_bases(const init::FleetProposal& proposal) {
   if (proposal.common_bases.empty()) return;
   print_heading("the same first steps, which could be a base image of their own");
   for (const init::CommonBase& base : proposal.common_bases) {
-    print_text("  {}\n", join(base.images, ", "));
-    print_text("    FROM {}\n", printable(shortened(base.from, kMostShownBytes)));
-    for (const std::string& step : base.steps) print_text("    {}\n", printable(shortened(step, kMostShownBytes)));
+    print_text(fmt::format("  {}\n", join(base.images, ", ")));
+    print_text(fmt::format("    FROM {}\n", printable(shortened(base.from, kMostShownBytes))));
+    for (const std::string& step : base.steps)
+      print_text(fmt::format("    {}\n", printable(shortened(step, kMostShownBytes))));
     if (!base.saved_bytes) {
       print_text("    saves: unknown until built\n");
     } else {
-      print_text(
+      print_text(fmt::format(
           "    saves {}{}\n", human_bytes(*base.saved_bytes),
-          base.unknown_steps == 0 ? "" : fmt::format(" and what {} more of these steps make", base.unknown_steps));
+          base.unknown_steps == 0 ? "" : fmt::format(" and what {} more of these steps make", base.unknown_steps)));
     }
   }
   print_text(
@@ -105,7 +107,7 @@ void print_common_bases(const init::FleetProposal& proposal) {
 
 void print_file(std::string_view text) {
   if (text.ends_with('\n')) text.remove_suffix(1);
-  for (const std::string_view line : split(text, '\n')) print_text("  | {}\n", printable(line));
+  for (const std::string_view line : split(text, '\n')) print_text(fmt::format("  | {}\n", printable(line)));
 }
 
 // The schemas are the same everywhere and long.
@@ -118,17 +120,18 @@ void print_files(const init::FleetProposal& proposal, bool dry_run) {
         dry_run ? init::look_at_file(proposal.root, file) : init::write_new_file(proposal.root, file);
     switch (outcome) {
       case init::FileOutcome::absent:
-        print_text("would be written  {}{}\n", file.path, is_schema(file) ? "  (as 'kiln schema' prints it)" : "");
+        print_text(fmt::format("would be written  {}{}\n", file.path,
+                               is_schema(file) ? "  (as 'kiln schema' prints it)" : ""));
         if (!is_schema(file)) print_file(file.text);
         break;
       case init::FileOutcome::written:
-        print_text("written    {}\n", file.path);
+        print_text(fmt::format("written    {}\n", file.path));
         break;
       case init::FileOutcome::unchanged:
-        print_text("unchanged  {}\n", file.path);
+        print_text(fmt::format("unchanged  {}\n", file.path));
         break;
       case init::FileOutcome::kept:
-        print_text("kept       {}  (it is there already and says something else)\n", file.path);
+        print_text(fmt::format("kept       {}  (it is there already and says something else)\n", file.path));
         break;
     }
   }
@@ -152,7 +155,7 @@ void print_next(const init::FleetProposal& proposal) {
   print_text("  kiln baseline    now, before anything is changed: what the images weigh as they are\n");
   print_text("  kiln bake        builds all of them; 'kiln report' then compares\n");
   print_text("  kiln ci init     workflows that build what changed\n");
-  print_text("  kiln init service NAME --like {}    one more service\n", proposal.images.front().name);
+  print_text(fmt::format("  kiln init service NAME --like {}    one more service\n", proposal.images.front().name));
   print_text("What each key means: docs/reference/, or 'kiln schema image --markdown'.\n");
 }
 
@@ -179,7 +182,7 @@ int run_init(const InitWords& words) {
   print_common_bases(proposal);
   print_files(proposal, words.dry_run);
   if (!proposal.notes.empty()) print_heading("to know");
-  for (const std::string& note : proposal.notes) print_text("  {}\n", note);
+  for (const std::string& note : proposal.notes) print_text(fmt::format("  {}\n", note));
   if (words.dry_run) return 0;
   check_plan(proposal.root);
   print_next(proposal);
@@ -201,11 +204,12 @@ int run_init_service(const InitWords& words) {
   const init::ServiceCopy copy = init::plan_service(fleet, words.name, words.like);
   const std::string verb = words.dry_run ? "would be written" : "written";
   if (!words.dry_run) init::write_service(copy);
-  print_text("{}  {}\n", verb, printable(display_path(copy.to / "image.json")));
+  print_text(fmt::format("{}  {}\n", verb, printable(display_path(copy.to / "image.json"))));
   if (words.dry_run) print_file(copy.definition);
-  for (const auto& file : copy.files) print_text("{}  {}\n", verb, printable(display_path(copy.to / file.path)));
-  for (const std::string& note : copy.notes) print_text("note: {}\n", note);
-  if (!words.dry_run) print_text("next: kiln plan {}\n", words.name);
+  for (const auto& file : copy.files)
+    print_text(fmt::format("{}  {}\n", verb, printable(display_path(copy.to / file.path))));
+  for (const std::string& note : copy.notes) print_text(fmt::format("note: {}\n", note));
+  if (!words.dry_run) print_text(fmt::format("next: kiln plan {}\n", words.name));
   return 0;
 }
 

@@ -65,7 +65,7 @@ std::string layer_text(std::size_t number, const PackageLayer& layer) {
 
 void print_contents(const LookedInto& image, const ImagePackages& packages) {
   using Align = TextTable::Align;
-  print_text("{}@{}\n", image.name, image.manifest.str());
+  print_text(fmt::format("{}@{}\n", image.name, image.manifest.str()));
   TextTable table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::left}, 5);
   table.add({{"PACKAGE", TextStyle::bold},
              {"VERSION", TextStyle::bold},
@@ -88,8 +88,8 @@ void print_shared(const SharedContents& shared, std::size_t images) {
   using Align = TextTable::Align;
   std::uint64_t layer_bytes = 0;
   for (const SharedLayer& layer : shared.layers) layer_bytes += layer.layer.blob.size;
-  print_text("shared by several of these {} images: {} layers, {}\n", images, shared.layers.size(),
-             human_bytes(layer_bytes));
+  print_text(fmt::format("shared by several of these {} images: {} layers, {}\n", images, shared.layers.size(),
+                         human_bytes(layer_bytes)));
   TextTable table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::right}, 0);
   table.add({{"PACKAGE", TextStyle::bold},
              {"VERSION", TextStyle::bold},

@@ -36,30 +36,32 @@ std::string shown_line(const PackageLayer& layer) {
 
 void print_alone(const std::vector<std::size_t>& layers, const ComparedImage& image, std::string_view which) {
   for (const std::size_t number : layers) {
-    print_text("only in the {}: layer {} {}\n", which, layer_of(image, number),
-               shown_line(image.packages.layers[number]));
+    print_text(fmt::format("only in the {}: layer {} {}\n", which, layer_of(image, number),
+                           shown_line(image.packages.layers[number])));
   }
 }
 
 }  // namespace
 
 void print_comparison(const LayerComparison& comparison, const ComparedImage& before, const ComparedImage& after) {
-  print_text("{} layers are the same, {}\n", comparison.same_layers, human_bytes(comparison.same_bytes));
+  print_text(fmt::format("{} layers are the same, {}\n", comparison.same_layers, human_bytes(comparison.same_bytes)));
   for (const LayerDifference& difference : comparison.differences) {
-    print_text("{}: layer {} of the first, {} of the second\n",
-               difference.packages.empty() ? shown_line(before.packages.layers[difference.before])
-                                           : printable(join_first(difference.packages, kShownPackages)),
-               layer_of(before, difference.before), layer_of(after, difference.after));
+    print_text(fmt::format("{}: layer {} of the first, {} of the second\n",
+                           difference.packages.empty() ? shown_line(before.packages.layers[difference.before])
+                                                       : printable(join_first(difference.packages, kShownPackages)),
+                           layer_of(before, difference.before), layer_of(after, difference.after)));
     if (!difference.only_before.empty())
-      print_text("  beside them in the first: {}\n", printable(join_first(difference.only_before, kShownPackages)));
+      print_text(fmt::format("  beside them in the first: {}\n",
+                             printable(join_first(difference.only_before, kShownPackages))));
     if (!difference.only_after.empty())
-      print_text("  beside them in the second: {}\n", printable(join_first(difference.only_after, kShownPackages)));
+      print_text(fmt::format("  beside them in the second: {}\n",
+                             printable(join_first(difference.only_after, kShownPackages))));
     for (std::size_t i = 0; i < std::min(difference.entries.size(), kShownEntries); ++i) {
       const EntryDifference& entry = difference.entries[i];
-      print_text("  /{}: {}\n", printable(entry.path), to_string(entry));
+      print_text(fmt::format("  /{}: {}\n", printable(entry.path), to_string(entry)));
     }
     if (difference.entries.size() > kShownEntries)
-      print_text("  and {} more\n", difference.entries.size() - kShownEntries);
+      print_text(fmt::format("  and {} more\n", difference.entries.size() - kShownEntries));
   }
   print_alone(comparison.only_before, before, "first");
   print_alone(comparison.only_after, after, "second");

@@ -1,4 +1,6 @@
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <set>
 
@@ -72,9 +74,10 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     const Lock before = Lock::read(fleet.settings.lock_file);
     const DebianLock* known = before.find_debian(target.debian->lock_name);
     const DebianLock entry = locker.entry(target.debian->lock_name, debian_spec_of(*target.debian, target.platform()));
-    print_text("{}: {} packages of Debian {}\n", target.debian->lock_name, entry.packages.size(), entry.spec.suite);
+    print_text(fmt::format("{}: {} packages of Debian {}\n", target.debian->lock_name, entry.packages.size(),
+                           entry.spec.suite));
     if (!known) continue;
-    for (const std::string& change : describe_changes(*known, entry)) print_text("  {}\n", change);
+    for (const std::string& change : describe_changes(*known, entry)) print_text(fmt::format("  {}\n", change));
   }
   std::unique_ptr<RemoteSession> remote;
   for (const auto& [reference, platform] : foreign_images(plan)) {
@@ -86,7 +89,7 @@ int run_lock(const LockWords& words, const CancelToken& cancel) {
     Lock::update(fleet.settings.lock_file, [&, &reference = reference, &platform = platform](Lock& lock) {
       lock.set_image(reference, platform, pulled.manifest.digest.str());
     });
-    print_text("{} {}: {}\n", reference, platform, pulled.manifest.digest.str());
+    print_text(fmt::format("{} {}: {}\n", reference, platform, pulled.manifest.digest.str()));
   }
   return 0;
 }

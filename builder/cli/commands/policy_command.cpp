@@ -149,12 +149,13 @@ void print_policy(const PolicyResult& result, const std::string& format) {
   } else if (format == "github") {
     fmt::print("{}", findings_annotations(placed));
   } else {
-    print_text("{}", findings_text(result.findings));
+    print_text(findings_text(result.findings));
     const auto denying = std::count_if(result.findings.begin(), result.findings.end(),
                                        [](const PolicyFinding& finding) { return finding.level == PolicyLevel::deny; });
-    print_text("{}\n", result.findings.empty()
-                           ? std::string("nothing breaks the policy")
-                           : fmt::format("{}, of which {} deny", count_of(result.findings.size(), "finding"), denying));
+    print_text(fmt::format(
+        "{}\n", result.findings.empty()
+                    ? std::string("nothing breaks the policy")
+                    : fmt::format("{}, of which {} deny", count_of(result.findings.size(), "finding"), denying)));
   }
   if (format == "json") return;
   StderrLog log;

@@ -139,14 +139,14 @@ int check_profiles(const ProfileWords& words) {
   std::size_t errors = 0;
   for (const Profile* profile : wanted) {
     const std::vector<ProfileFinding> found = check_profile(*profile);
-    if (!words.json && found.empty()) print_text("{}: nothing found\n", profile->name);
+    if (!words.json && found.empty()) print_text(fmt::format("{}: nothing found\n", profile->name));
     for (const ProfileFinding& finding : found) {
       const bool is_error = finding.severity == ProfileFinding::Severity::error;
       errors += is_error ? 1 : 0;
       const char* severity = is_error ? "error" : "warning";
       findings.push_back(
           {{"profile", profile->name}, {"severity", severity}, {"key", finding.key}, {"text", finding.text}});
-      if (!words.json) print_text("{}: {}: {}: {}\n", profile->name, severity, finding.key, finding.text);
+      if (!words.json) print_text(fmt::format("{}: {}: {}: {}\n", profile->name, severity, finding.key, finding.text));
     }
   }
   if (words.json) print_json(json{{"schema_version", 1}, {"findings", findings}, {"errors", errors}});
@@ -168,7 +168,7 @@ json to_json(const StepComparison& step) {
 }
 
 void print_comparison(const ImageComparison& comparison, const ProfileWords& words) {
-  print_text("\n{}\n", comparison.image);
+  print_text(fmt::format("\n{}\n", comparison.image));
   TextTable table({TextTable::Align::left, TextTable::Align::right, TextTable::Align::left, TextTable::Align::left}, 3);
   const auto bytes = [](const std::optional<std::uint64_t>& value) {
     return value ? human_bytes(*value) : std::string("not built");
@@ -190,12 +190,12 @@ void print_comparison(const ImageComparison& comparison, const ProfileWords& wor
   }
   print_table(table);
   const auto totals = comparison.totals();
-  print_text("{} and {} share {} of {} layers, {}; {} bear their own, {} and {}{}\n", words.name, words.other,
-             totals.shared_layers, totals.shared_layers + totals.own_layers, human_bytes(totals.shared_bytes),
-             totals.own_layers, human_bytes(totals.bytes), human_bytes(totals.other_bytes),
-             totals.unmeasured
-                 ? fmt::format("; {} were not built here yet and are not in these sums", totals.unmeasured)
-                 : "");
+  print_text(fmt::format(
+      "{} and {} share {} of {} layers, {}; {} bear their own, {} and {}{}\n", words.name, words.other,
+      totals.shared_layers, totals.shared_layers + totals.own_layers, human_bytes(totals.shared_bytes),
+      totals.own_layers, human_bytes(totals.bytes), human_bytes(totals.other_bytes),
+      totals.unmeasured ? fmt::format("; {} were not built here yet and are not in these sums", totals.unmeasured)
+                        : ""));
 }
 
 int diff_profiles(const ProfileWords& words, const CancelToken& cancel) {
@@ -241,7 +241,7 @@ int diff_profiles(const ProfileWords& words, const CancelToken& cancel) {
     return 0;
   }
   if (values.empty()) {
-    print_text("{} and {} have the same values\n", profile.name, other.name);
+    print_text(fmt::format("{} and {} have the same values\n", profile.name, other.name));
   } else {
     print_table(table);
   }

@@ -184,12 +184,12 @@ void add_cache_entries(TextTable& table, const RepositoryPlan& repository) {
 void print_plan(const RetentionPlan& plan) {
   for (const RepositoryPlan& repository : plan.repositories) {
     if (!repository.is_known) {
-      print_text("{}: the registry knows no such repository\n", printable(repository.name));
+      print_text(fmt::format("{}: the registry knows no such repository\n", printable(repository.name)));
       continue;
     }
-    print_text("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(),
-               repository.deletions.size());
-    for (const std::string& remark : repository.remarks) print_text("  left as it is: {}\n", remark);
+    print_text(fmt::format("{}: keep {}, delete {}\n", printable(repository.name), repository.kept.size(),
+                           repository.deletions.size()));
+    for (const std::string& remark : repository.remarks) print_text(fmt::format("  left as it is: {}\n", remark));
     TextTable table({TextTable::Align::left, TextTable::Align::left, TextTable::Align::left, TextTable::Align::right},
                     1);
     for (const KeptManifest& manifest : repository.kept) {
@@ -285,8 +285,8 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     } else if (plan.deletions == 0) {
       print_text("nothing to delete\n");
     } else {
-      print_text("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n", plan.deletions,
-                 human_bytes(plan.freed_bytes));
+      print_text(fmt::format("{} manifests would be deleted, {} that nothing kept shares; delete them with --yes\n",
+                             plan.deletions, human_bytes(plan.freed_bytes)));
     }
     if (unread) throw *unread;
     return 0;
@@ -303,9 +303,9 @@ int run_prune(const PruneWords& words, const CancelToken& cancel) {
     if (has_notes) document["restore_file"] = restore_file.string();
     print_json(document);
   } else {
-    print_text("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions,
-               human_bytes(outcome.freed_bytes));
-    if (has_notes) print_text("within 30 days each can be brought back: see {}\n", restore_file.string());
+    print_text(fmt::format("deleted {} of {} manifests, {} that nothing kept shares\n", outcome.deleted, plan.deletions,
+                           human_bytes(outcome.freed_bytes)));
+    if (has_notes) print_text(fmt::format("within 30 days each can be brought back: see {}\n", restore_file.string()));
   }
   if (unread) throw *unread;
   return 0;

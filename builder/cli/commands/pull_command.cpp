@@ -1,4 +1,6 @@
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -52,7 +54,7 @@ int run_pull(const PullWords& words, const CancelToken& cancel) {
                               {"source", image.source.name()},
                               {"pulled_bytes", pulled_bytes}});
   } else {
-    print_text("{}@{}\n", reference.name(), image.manifest.digest.str());
+    print_text(fmt::format("{}@{}\n", reference.name(), image.manifest.digest.str()));
   }
   return 0;
 }

@@ -100,7 +100,7 @@ int push_one(const PushWords& words, const CancelToken& cancel) {
   const OutputFormat format = words.json ? OutputFormat::json : OutputFormat::text;
   const std::string text = push_outcome_text(outcomes[0], session.remote().stats(), format, done.put);
   session.end_progress();
-  print_text("{}", text);
+  print_text(text);
   if (done.problem) throw Error(*done.problem);
   return 0;
 }
@@ -184,12 +184,12 @@ int send_pending(const PushWords& words, const std::vector<PendingPush>& pushes,
     list.back()["outcome"] = error ? "failed" : "pushed";
     list.back()["problem"] = error ? error->message() : "";
     if (!words.json)
-      print_text("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str());
+      print_text(fmt::format("{} {}@{}\n", error ? "failed" : "pushed", pushes[i].target, pushes[i].root.digest.str()));
   }
   if (words.json) {
     print_json(json{{"targets", list}, {"attested", done.put.attested}, {"signed", done.put.signed_images}});
   } else {
-    print_text("{}", put_beside_text(done.put));
+    print_text(put_beside_text(done.put));
   }
   if (!first && done.problem) throw Error(*done.problem);
   if (!first) return 0;

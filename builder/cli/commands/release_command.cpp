@@ -99,13 +99,14 @@ void print_created(const ReleaseWords& words, const ReleasePlan& plan, const oci
                {outcome_of(plan, i)}});
   }
   print_table(table);
-  print_text("verified {} manifests and {} blobs, {}\n", plan.manifests, plan.blobs, human_bytes(plan.bytes));
+  print_text(
+      fmt::format("verified {} manifests and {} blobs, {}\n", plan.manifests, plan.blobs, human_bytes(plan.bytes)));
   if (words.dry_run) {
-    for (const std::string& conflict : plan.conflicts()) print_text("needs --force: {}\n", conflict);
-    print_text("would release {}; nothing was changed\n", reference);
+    for (const std::string& conflict : plan.conflicts()) print_text(fmt::format("needs --force: {}\n", conflict));
+    print_text(fmt::format("would release {}; nothing was changed\n", reference));
   } else {
-    print_text("released {}@{}\nwritten to {}\n", reference, artifact.digest.str(), file.string());
-    if (key) print_text("signed by key {}\n", key->public_key().fingerprint());
+    print_text(fmt::format("released {}@{}\nwritten to {}\n", reference, artifact.digest.str(), file.string()));
+    if (key) print_text(fmt::format("signed by key {}\n", key->public_key().fingerprint()));
   }
 }
 
@@ -174,7 +175,7 @@ int run_show(const ReleaseWords& words, const CancelToken& cancel) {
   print_field("Created", release.record.created);
   print_field("By", "kiln " + release.record.kiln_version);
   for (const ReleasedImage& image : release.record.images) {
-    print_text("{}  {}\n", printable(image.by_digest().str()), human_bytes(image.compressed_bytes));
+    print_text(fmt::format("{}  {}\n", printable(image.by_digest().str()), human_bytes(image.compressed_bytes)));
   }
   return 0;
 }
@@ -189,8 +190,8 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
   const bool is_signed =
       key && verify_signatures(*session, reference.with_digest(release.artifact.digest), *key).is_signed();
   if (key && !words.as_json) {
-    print_text("{} {}@{}: {} by key {}\n", is_signed ? "verified" : "not signed", reference.str(),
-               release.artifact.digest.str(), is_signed ? "signed" : "no signature", key->fingerprint());
+    print_text(fmt::format("{} {}@{}: {} by key {}\n", is_signed ? "verified" : "not signed", reference.str(),
+                           release.artifact.digest.str(), is_signed ? "signed" : "no signature", key->fingerprint()));
   }
   const auto problems = verify_release(*session, release.record);
   bool whole = true;
@@ -200,8 +201,8 @@ int run_verify(const ReleaseWords& words, const CancelToken& cancel) {
     whole = whole && problems[i].empty();
     list.push_back({{"image", image.by_digest().str()}, {"problems", problems[i]}});
     if (words.as_json) continue;
-    print_text("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str()));
-    for (const std::string& problem : problems[i]) print_text("  {}\n", printable(problem));
+    print_text(fmt::format("{} {}\n", problems[i].empty() ? "whole" : "broken", printable(image.by_digest().str())));
+    for (const std::string& problem : problems[i]) print_text(fmt::format("  {}\n", printable(problem)));
   }
   if (words.as_json) {
     print_json(json{{"release", release.record.name},

@@ -106,8 +106,9 @@ int conclude(const RollbackPlan& plan, const RollbackOutcome& outcome, bool as_j
   if (as_json) print_json(json_of(plan, &outcome));
   if (is_well) {
     if (!as_json)
-      print_text("{}\n", plan.state == RollbackPlan::State::done ? fmt::format("rolled back to {}", plan.release)
-                                                                 : "every tag is back where it was");
+      print_text(fmt::format("{}\n", plan.state == RollbackPlan::State::done
+                                         ? fmt::format("rolled back to {}", plan.release)
+                                         : "every tag is back where it was"));
     return 0;
   }
   std::string detail;

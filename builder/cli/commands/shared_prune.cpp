@@ -1,5 +1,7 @@
 #include "builder/cli/commands/shared_prune.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -64,13 +66,13 @@ nlohmann::json to_json(const Pruned& pruned) {
 
 void print(const Pruned& pruned, const SharedPruneWords& words) {
   const CachePrunePlan& plan = pruned.plan;
-  print_text("{}: {} {} of {}: {} entries and {} blobs; the last builds use {} entries\n", printable(pruned.cache),
-             words.dry_run ? "would free" : "freed", human_bytes(plan.freed_bytes), human_bytes(plan.used_before),
-             plan.entries.size(), plan.blobs.size(), plan.used_entries);
-  if (pruned.left > 0) print_text("{} of them were used or replaced meanwhile and stay\n", pruned.left);
+  print_text(fmt::format("{}: {} {} of {}: {} entries and {} blobs; the last builds use {} entries\n",
+                         printable(pruned.cache), words.dry_run ? "would free" : "freed", human_bytes(plan.freed_bytes),
+                         human_bytes(plan.used_before), plan.entries.size(), plan.blobs.size(), plan.used_entries));
+  if (pruned.left > 0) print_text(fmt::format("{} of them were used or replaced meanwhile and stay\n", pruned.left));
   const std::uint64_t left = plan.used_before - plan.freed_bytes;
   if (words.limits.max_used_bytes && left > *words.limits.max_used_bytes)
-    print_text("{} stay: builds use them, or they have no age\n", human_bytes(left));
+    print_text(fmt::format("{} stay: builds use them, or they have no age\n", human_bytes(left)));
 }
 
 }  // namespace

@@ -48,10 +48,10 @@ std::vector<std::string> names_of(const std::vector<SignatureForm>& forms) {
 
 void print_signed(const SignedImage& done, const SigningKey& key) {
   if (done.added.empty()) {
-    print_text("unchanged {}: signed by this key already\n", done.image.str());
+    print_text(fmt::format("unchanged {}: signed by this key already\n", done.image.str()));
   } else {
-    print_text("signed {} as {} by key {}\n", done.image.str(), join(names_of(done.added), " and "),
-               key.public_key().fingerprint());
+    print_text(fmt::format("signed {} as {} by key {}\n", done.image.str(), join(names_of(done.added), " and "),
+                           key.public_key().fingerprint()));
   }
 }
 

@@ -101,8 +101,8 @@ int run_tag(const TagWords& words, const CancelToken& cancel) {
                     {"outcome", outcome_of(tag)},
                     {"before", tag.before ? nlohmann::json(tag.before->str()) : nlohmann::json()}});
     if (!words.json)
-      print_text("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name,
-                 tag.image.digest.str());
+      print_text(fmt::format("{}{}@{}\n", words.dry_run ? fmt::format("{}: ", outcome_of(tag)) : "", tag.name,
+                             tag.image.digest.str()));
   }
   if (words.json) print_json(nlohmann::json{{"tags", list}, {"dry_run", words.dry_run}});
   return 0;

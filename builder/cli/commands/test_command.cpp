@@ -99,15 +99,15 @@ nlohmann::json to_json(const Verdict& verdict) {
 }
 
 void print_verdict(const Verdict& verdict) {
-  print_text("{}@{} from {}: {}", verdict.tested.image.reference, verdict.tested.digest.short_hex(),
-             verdict.tested.place, to_string(verdict.health.health));
-  if (verdict.health.exit_code) print_text(" with exit code {}", *verdict.health.exit_code);
-  print_text(" after {} and {}\n", human_seconds(verdict.health.seconds),
-             count_of(static_cast<std::size_t>(verdict.health.checks), "check"));
+  print_text(fmt::format("{}@{} from {}: {}", verdict.tested.image.reference, verdict.tested.digest.short_hex(),
+                         verdict.tested.place, to_string(verdict.health.health)));
+  if (verdict.health.exit_code) print_text(fmt::format(" with exit code {}", *verdict.health.exit_code));
+  print_text(fmt::format(" after {} and {}\n", human_seconds(verdict.health.seconds),
+                         count_of(static_cast<std::size_t>(verdict.health.checks), "check")));
   const auto show = [](std::string_view title, const std::string& text) {
     if (trim(text).empty()) return;
-    print_text("{}:\n", title);
-    for (const std::string_view line : split(trim(text), '\n')) print_text("  {}\n", printable(line));
+    print_text(fmt::format("{}:\n", title));
+    for (const std::string_view line : split(trim(text), '\n')) print_text(fmt::format("  {}\n", printable(line)));
   };
   show("the last check printed", verdict.health.check_output);
   show("the container printed", verdict.output);

@@ -84,7 +84,7 @@ int run_untag(const UntagWords& words, const CancelToken& cancel) {
   nlohmann::json list = nlohmann::json::array();
   for (const NamedImage& image : images) {
     list.push_back({{"name", image.name}, {"digest", image.descriptor.digest.str()}});
-    if (!words.json) print_text("{} {}\n", words.dry_run ? "would untag" : "untagged", image.name);
+    if (!words.json) print_text(fmt::format("{} {}\n", words.dry_run ? "would untag" : "untagged", image.name));
   }
   if (words.json) print_json(nlohmann::json{{"untagged", list}, {"dry_run", words.dry_run}});
   return 0;

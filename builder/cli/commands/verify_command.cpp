@@ -85,7 +85,8 @@ int run_verify_signed(const SignedWords& words, const CancelToken& cancel) {
     return verified.is_signed() ? 0 : 1;
   }
   if (!verified.is_signed()) refuse_unsigned(verified, key);
-  print_text("verified {}: signed by key {} ({})\n", verified.image.str(), key.fingerprint(), counting_forms(verified));
+  print_text(fmt::format("verified {}: signed by key {} ({})\n", verified.image.str(), key.fingerprint(),
+                         counting_forms(verified)));
   return 0;
 }
 

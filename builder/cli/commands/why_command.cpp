@@ -180,26 +180,27 @@ nlohmann::json to_json(const FoundBuild& build) {
 
 void print_step(const BuildRecordStep& step) {
   const std::string place = step.line ? fmt::format("{}:{}", step.file, step.line) : step.file;
-  print_text("  {:<6} {}  {}\n", step.outcome == StepOutcome::built ? "miss" : to_string(step.outcome),
-             printable(place), printable(step.text));
+  print_text(fmt::format("  {:<6} {}  {}\n", step.outcome == StepOutcome::built ? "miss" : to_string(step.outcome),
+                         printable(place), printable(step.text)));
   if (step.outcome == StepOutcome::hit) {
-    print_text("         from {}; saved {:.2f} s, {}\n", printable(step.from), step.seconds, human_bytes(step.bytes));
+    print_text(fmt::format("         from {}; saved {:.2f} s, {}\n", printable(step.from), step.seconds,
+                           human_bytes(step.bytes)));
     return;
   }
   if (step.outcome == StepOutcome::built)
-    print_text("         cost {:.2f} s, {}\n", step.seconds, human_bytes(step.bytes));
+    print_text(fmt::format("         cost {:.2f} s, {}\n", step.seconds, human_bytes(step.bytes)));
   if (step.differences.empty()) {
-    print_text("         because: {}\n", printable(step.reason));
+    print_text(fmt::format("         because: {}\n", printable(step.reason)));
   } else {
-    print_text("         against the build of {}:\n", printable(step.against));
+    print_text(fmt::format("         against the build of {}:\n", printable(step.against)));
     constexpr std::size_t kMostShown = 12;
     for (std::size_t i = 0; i < std::min(kMostShown, step.differences.size()); ++i) {
-      print_text("           {}\n", to_text(step.differences[i]));
+      print_text(fmt::format("           {}\n", to_text(step.differences[i])));
     }
     if (step.differences.size() > kMostShown)
-      print_text("           and {} more (--json lists all)\n", step.differences.size() - kMostShown);
+      print_text(fmt::format("           and {} more (--json lists all)\n", step.differences.size() - kMostShown));
   }
-  for (const std::string& sentence : miss_advice(step)) print_text("         to hit: {}\n", sentence);
+  for (const std::string& sentence : miss_advice(step)) print_text(fmt::format("         to hit: {}\n", sentence));
 }
 
 std::string cost_of(const MissSum& sum) {
@@ -213,9 +214,10 @@ void print_target(const FoundBuild& build, const BuildRecordTarget& target, Step
   const MissSum sum = sum_of({&target});
   if (shown == StepsShown::misses && sum.misses == 0) return;
   const MissSum below = sum_of(build.record.bases_of({&target}));
-  print_text("{} ({}){}: {}, {}{}\n", printable(title_of(target)), target.platform,
-             shown == StepsShown::misses ? ", built for what is FROM it" : "", count_of(sum.hits, "hit"), cost_of(sum),
-             shown == StepsShown::all && below.misses > 0 ? fmt::format("; below it {}", cost_of(below)) : "");
+  print_text(fmt::format(
+      "{} ({}){}: {}, {}{}\n", printable(title_of(target)), target.platform,
+      shown == StepsShown::misses ? ", built for what is FROM it" : "", count_of(sum.hits, "hit"), cost_of(sum),
+      shown == StepsShown::all && below.misses > 0 ? fmt::format("; below it {}", cost_of(below)) : ""));
   for (const BuildRecordStep& step : target.steps) {
     if (shown == StepsShown::all || step.outcome != StepOutcome::hit) print_step(step);
   }
@@ -228,10 +230,11 @@ void print_causes(const FoundBuild& build) {
     if (cause->is_first_build()) {
       ++first_builds;
     } else {
-      print_text("first cause: {}\n", cause->text());
+      print_text(fmt::format("first cause: {}\n", cause->text()));
     }
   }
-  if (first_builds > 0) print_text("first cause: no earlier build of {}\n", count_of(first_builds, "image"));
+  if (first_builds > 0)
+    print_text(fmt::format("first cause: no earlier build of {}\n", count_of(first_builds, "image")));
 }
 
 // Of a large fleet what missed by itself is told step by step, the rest by a line each or in a sum.
@@ -245,11 +248,11 @@ void print_fleet(const FoundBuild& build) {
     } else if (!cause || cause->target == target) {
       print_target(build, *target, StepsShown::misses);
     } else {
-      print_text("{} ({}): {}, {}, because of {}:{}\n", printable(title_of(*target)), target->platform,
-                 count_of(sum.hits, "hit"), cost_of(sum), printable(cause->step->file), cause->step->line);
+      print_text(fmt::format("{} ({}): {}, {}, because of {}:{}\n", printable(title_of(*target)), target->platform,
+                             count_of(sum.hits, "hit"), cost_of(sum), printable(cause->step->file), cause->step->line));
     }
   }
-  if (unchanged > 0) print_text("{} of {} targets executed nothing\n", unchanged, build.targets.size());
+  if (unchanged > 0) print_text(fmt::format("{} of {} targets executed nothing\n", unchanged, build.targets.size()));
 }
 
 int run_why(const WhyWords& words) {
@@ -259,9 +262,9 @@ int run_why(const WhyWords& words) {
     print_json(to_json(*build));
     return 0;
   }
-  print_text("build {}{}, {:.2f} s{}\n", build->record.id, build->record.failed ? " (failed)" : "",
-             build->record.seconds,
-             is_of_here(build->record) ? "" : fmt::format(", of '{}'", printable(build->record.fleet.native())));
+  print_text(fmt::format(
+      "build {}{}, {:.2f} s{}\n", build->record.id, build->record.failed ? " (failed)" : "", build->record.seconds,
+      is_of_here(build->record) ? "" : fmt::format(", of '{}'", printable(build->record.fleet.native()))));
   print_causes(*build);
   constexpr std::size_t kMostShownWhole = 12;
   if (words.image.empty() && build->targets.size() > kMostShownWhole) {

@@ -75,7 +75,7 @@ void print_ignored(const fs::path& context, const dockerfile::IgnoreMatcher& mat
                                                errno_text(error.code().value())));
   }
   for (const ListedPath& line : listing.lines())
-    print_text("{:<9}{}\n", line.is_kept ? "kept" : "ignored", printable(line.path));
+    print_text(fmt::format("{:<9}{}\n", line.is_kept ? "kept" : "ignored", printable(line.path)));
 }
 
 }  // namespace kiln::cli

@@ -55,7 +55,7 @@ class PlanPrinter {
   }
 
   void print() const {
-    for (const std::string& note : forecast_.notes) print_text("note: {}\n", printable(note));
+    for (const std::string& note : forecast_.notes) print_text(fmt::format("note: {}\n", printable(note)));
     std::size_t waves = 0;
     for (const ForeseenTarget& target : forecast_.targets) waves = std::max(waves, target.wave + 1);
     for (std::size_t wave = 0; wave < waves; ++wave) print_wave(wave);
@@ -65,7 +65,7 @@ class PlanPrinter {
 
  private:
   void print_wave(std::size_t wave) const {
-    print_text("{}wave {}\n", wave ? "\n" : "", wave);
+    print_text(fmt::format("{}wave {}\n", wave ? "\n" : "", wave));
     std::vector<const ForeseenTarget*> targets;
     std::vector<std::string> unchanged;
     for (const ForeseenTarget& target : forecast_.targets) {
@@ -80,7 +80,8 @@ class PlanPrinter {
     if (!sums_up) return;
     const std::size_t count = unchanged.size();
     unchanged.resize(kMostUnchanged);
-    print_text("{}: unchanged\n", fmt::format("{} and {} more", join(unchanged, ", "), count - kMostUnchanged));
+    print_text(
+        fmt::format("{}: unchanged\n", fmt::format("{} and {} more", join(unchanged, ", "), count - kMostUnchanged)));
   }
 
   // Its name and, where that names several platforms, its own.
@@ -110,10 +111,11 @@ class PlanPrinter {
   void print_target(const ForeseenTarget& target) const {
     const std::string from = target.parents.empty() ? "" : " from " + join(target.parents, ", ");
     const bool is_listed = !target.is_unchanged() && (!is_large_ || has_own_reason(target));
-    print_text("{}{}{}{}\n", title_of(target), from, summary_of(target), is_listed ? "" : marks_of(target));
+    print_text(
+        fmt::format("{}{}{}{}\n", title_of(target), from, summary_of(target), is_listed ? "" : marks_of(target)));
     for (const ForeseenProblem& problem : target.problems) {
-      print_text("  {}: {}\n", problem.kind == ProblemKind::unreachable ? "cannot be told" : "would fail",
-                 printable(problem.text));
+      print_text(fmt::format("  {}: {}\n", problem.kind == ProblemKind::unreachable ? "cannot be told" : "would fail",
+                             printable(problem.text)));
     }
     if (is_listed) print_steps(target);
   }
@@ -167,25 +169,25 @@ class PlanPrinter {
     print_text("\nwhy\n");
     for (const Forecast::Reason& reason : reasons_) {
       if (reason.steps < 2) continue;
-      print_text("  [{}] {}: {} of {}\n", numbers_.at(reason.text), printable(reason.text),
-                 count_of(reason.steps, "step"), count_of(reason.targets.size(), "target"));
+      print_text(fmt::format("  [{}] {}: {} of {}\n", numbers_.at(reason.text), printable(reason.text),
+                             count_of(reason.steps, "step"), count_of(reason.targets.size(), "target")));
     }
   }
 
   void print_totals() const {
     const Forecast::Totals totals = forecast_.totals();
-    print_text("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast_.targets.size(),
-               totals.hits, totals.builds, totals.unknowns);
+    print_text(fmt::format("\n{} targets: {} steps hit, {} to build, {} unknown until then\n", forecast_.targets.size(),
+                           totals.hits, totals.builds, totals.unknowns));
     if (totals.builds + totals.unknowns == 0) return;
     if (totals.without_record == totals.builds + totals.unknowns) {
       print_text("no earlier build here tells what these take\n");
       return;
     }
-    print_text("at most {} of work, {} in the longest chain, {} of layers to push{}\n", human_seconds(totals.seconds),
-               human_seconds(totals.longest_seconds), human_bytes(totals.bytes),
-               totals.without_record
-                   ? fmt::format("; no earlier build tells about {} of these steps", totals.without_record)
-                   : "");
+    print_text(fmt::format(
+        "at most {} of work, {} in the longest chain, {} of layers to push{}\n", human_seconds(totals.seconds),
+        human_seconds(totals.longest_seconds), human_bytes(totals.bytes),
+        totals.without_record ? fmt::format("; no earlier build tells about {} of these steps", totals.without_record)
+                              : ""));
   }
 
   const Forecast& forecast_;

@@ -22,7 +22,7 @@ void print_report(const BuildReport& report, ReportLength length) {
   if (is_terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) options.width = size.ws_col;
   const bool no_colour = !environment_variable("NO_COLOR").value_or("").empty();
   if (is_terminal && !no_colour) options.colour = Colour::yes;
-  print_text("{}", report_text(ReportDocument(report), options));
+  print_text(report_text(ReportDocument(report), options));
 }
 
 }  // namespace kiln::cli

@@ -1,5 +1,6 @@
 #include "builder/cli/output/print_table.hpp"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ void print_table(const TextTable& table) {
 
 void print_field(std::string_view name, std::string_view value) {
   if (value.empty()) return;
-  print_text("{:<14}{}\n", fmt::format("{}:", name), printable(value));
+  print_text(fmt::format("{:<14}{}\n", fmt::format("{}:", name), printable(value)));
 }
 
 }  // namespace kiln::cli

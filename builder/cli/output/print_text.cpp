@@ -1,5 +1,7 @@
 #include "builder/cli/output/print_text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/process.hpp"
