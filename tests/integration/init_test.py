@@ -352,6 +352,7 @@ class InitTest(harness.KilnTest):
         result, targets = self.init_and_plan()
         self.assertEqual(targets, {})
         self.assertIn("no Dockerfile was found", result.stdout)
+        self.assertIn('images/NAME/image.json ({"kind": "service"})', result.stdout)
 
     def test_dockerfiles_of_which_no_image_can_be_made_are_counted_and_not_denied(self):
         self.put("Dockerfile", "ARG FROM\nFROM ${FROM}\n")

@@ -160,7 +160,7 @@ void print_advice(std::size_t number, const Advice& advice) {
     print_text(fmt::format("   and {} more lines (--json lists all)\n", advice.changes.size() - kShownChanges));
   if (advice.needs_cut)
     print_text(
-        "   and \"layers\": {{\"by\": \"package\"}} for these images, so that equal packages are equal layers\n");
+        "   and \"layers\": {\"by\": \"package\"} for these images, so that equal packages are equal layers\n");
 }
 
 void print(const Advised& advised) {

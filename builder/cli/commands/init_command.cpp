@@ -147,7 +147,7 @@ void print_next(const init::FleetProposal& proposal) {
   }
   if (proposal.images.empty()) {
     print_text(
-        "  write images/NAME/Dockerfile and images/NAME/image.json ({{\"kind\": \"service\"}}), or a Dockerfile "
+        "  write images/NAME/Dockerfile and images/NAME/image.json ({\"kind\": \"service\"}), or a Dockerfile "
         "anywhere and\n  'kiln init' again\n");
     return;
   }
