@@ -159,8 +159,7 @@ void print_advice(std::size_t number, const Advice& advice) {
   if (advice.changes.size() > kShownChanges)
     print_text(fmt::format("   and {} more lines (--json lists all)\n", advice.changes.size() - kShownChanges));
   if (advice.needs_cut)
-    print_text(
-        "   and \"layers\": {\"by\": \"package\"} for these images, so that equal packages are equal layers\n");
+    print_text("   and \"layers\": {\"by\": \"package\"} for these images, so that equal packages are equal layers\n");
 }
 
 void print(const Advised& advised) {
