@@ -7,6 +7,7 @@
 #include <cctype>
 #include <filesystem>
 #include <mutex>
+#include <unordered_set>
 #include <vector>
 
 #include "base/credentials.hpp"
@@ -21,7 +22,7 @@ using Values = std::vector<std::string>;  // the longest first: one may be a par
 constexpr std::size_t kFewCharacters = 6;
 constexpr std::size_t kLeastOfPart = 4;
 // A text is searched for each of them.
-constexpr std::size_t kMostValues = 1000;
+constexpr std::size_t kMostMadeValues = 1000;
 constexpr std::string_view kDelimiters = " \t\r\n/\\:;,@=?&#|'\"()[]{}<>";
 
 bool is_switch(std::string_view value) {
@@ -104,12 +105,24 @@ class SecretValues::Known {
     for (const std::string& value : added) {
       if (value.empty() || is_switch(value)) continue;
       for (std::string shown : {value, printable(value)}) {
-        if (std::find(values.begin(), values.end(), shown) == values.end()) values.push_back(std::move(shown));
+        if (known_.insert(shown).second) values.push_back(std::move(shown));
       }
     }
     if (values.size() == values_->size()) return;
     sort_for_masking(values);
     values_ = std::make_shared<const Values>(std::move(values));
+  }
+
+  // One that a modifier made; false for more of these than can be searched for.
+  bool add_made(const std::string& value) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (known_.count(value) != 0) return true;
+      if (made_ == kMostMadeValues) return false;
+      ++made_;
+    }
+    add({value});
+    return true;
   }
 
   // Where there is nothing to hide, nothing is kept.
@@ -126,6 +139,8 @@ class SecretValues::Known {
  private:
   mutable std::mutex mutex_;
   Values public_;  // in lower case
+  std::unordered_set<std::string> known_;
+  std::size_t made_ = 0;
   std::shared_ptr<const Values> values_ = std::make_shared<const Values>();
 };
 
@@ -141,13 +156,12 @@ void SecretValues::add(const std::map<std::string, std::string, std::less<>>& ar
 
 void SecretValues::add_made_of(std::string_view before, const std::string& after) const {
   const auto values = known_->values();
-  if (after.size() < kLeastOfPart || values->empty() || with_masks(before, *values) == before) return;
-  if (values->size() >= kMostValues) {
+  if (after.size() < kLeastOfPart || values->empty() || known_->is_public(after)) return;
+  if (with_masks(before, *values) != before && !known_->add_made(after)) {
     throw Error(Category::usage, fmt::format("modifiers of variables make more than {} values of secrets, which cannot "
                                              "all be kept out of messages",
-                                             kMostValues));
+                                             kMostMadeValues));
   }
-  known_->add({after});
 }
 
 void SecretValues::add_parts_of(std::string_view value) const {

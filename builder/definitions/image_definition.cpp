@@ -15,6 +15,7 @@
 #include "builder/definitions/hcl/convert.hpp"
 #include "builder/definitions/hcl/json_reader.hpp"
 #include "builder/definitions/name_template.hpp"
+#include "builder/definitions/own_secrets.hpp"
 #include "builder/definitions/schema.hpp"
 #include "registry/oci/reference.hpp"
 
@@ -240,6 +241,10 @@ class DefinitionReader {
       }
       if (secrets[i].contains("file")) secret.file = path_from(secrets[i].at("file").get<std::string>());
       if (secrets[i].contains("env")) secret.environment = secrets[i].at("env").get<std::string>();
+      if (const auto own = own_secret_of(secret)) {
+        source_.fail(pointer, fmt::format("secret '{}': kiln has the variable '{}' from the environment for itself",
+                                          printable(secret.id), *own));
+      }
       target_.secrets.push_back(std::move(secret));
     }
   }

@@ -199,6 +199,7 @@ class Lexer {
   }
 
   std::string modified(const std::string& name, std::string value) {
+    if (options_.modified) options_.modified({name, value});
     modified_bytes_ += value.size();
     if (modified_bytes_ > kMaxAddedBytes) {
       fail(fmt::format("modifiers of variables make more than {}", human_bytes(kMaxAddedBytes)));
@@ -328,6 +329,7 @@ Expansion lex_word(std::string_view word, const VariableLookup& lookup, const Le
 Expansion expand(std::string_view word, const VariableLookup& lookup, const ExpansionOptions& options) {
   LexerOptions lexer;
   lexer.escape = options.escape;
+  lexer.modified = options.modified;
   lexer.quotes_are_text = options.quotes == Quotes::literal;
   lexer.keep_quotes = lexer.keep_escapes = options.quotes == Quotes::keep;
   return lex_word(word, lookup, lexer);

@@ -18,16 +18,18 @@ enum class Quotes {
   literal,  // a quote is a character like any other: heredocs
 };
 
-struct ExpansionOptions {
-  char escape = '\\';
-  Quotes quotes = Quotes::process;
-};
-
 // What a modifier made of a value that it cuts or replaces something of.
 struct ModifiedValue {
   std::string name;  // of the variable
   std::string value;
   auto operator<=>(const ModifiedValue&) const = default;
+};
+
+struct ExpansionOptions {
+  char escape = '\\';
+  Quotes quotes = Quotes::process;
+  // Told of each as it is made: an error of what comes behind may show it.
+  std::function<void(const ModifiedValue&)> modified = {};
 };
 
 struct Expansion {

@@ -21,13 +21,12 @@ bool is_for_the_builder(std::string_view name) {
 // `scope` is one of the two below.
 template <class Scope>
 Expansion expanded_value(const Scope& scope, const SecretValues& secrets, std::string_view word,
-                         const ExpansionOptions& options) {
-  Expansion result = expand(
-      word, [&](std::string_view name) { return scope.find(name); }, options);
-  for (const ModifiedValue& modified : result.modified) {
+                         ExpansionOptions options) {
+  options.modified = [&](const ModifiedValue& modified) {
     if (const auto value = scope.find(modified.name)) secrets.add_made_of(*value, modified.value);
-  }
-  return result;
+  };
+  return expand(
+      word, [&](std::string_view name) { return scope.find(name); }, options);
 }
 
 template <class Scope>

@@ -13,6 +13,7 @@ struct LexerOptions {
   bool keep_escapes = false;  // an escape takes effect, and stays in the result
   bool quotes_are_text = false;
   bool keep_unset = false;  // an unset variable stays as it is written
+  std::function<void(const ModifiedValue&)> modified = {};
 };
 
 Expansion lex_word(std::string_view word, const VariableLookup& lookup, const LexerOptions& options);

@@ -147,6 +147,14 @@ class BakeTargets(harness.KilnTest):
             refused = self.bake(code=2, env={"COSIGN_PASSWORD": "hidden", "KILN_SIGN_KEY": "hidden", "KILN_LOG_TOKEN": "hidden"})
             self.assertRegex(refused.stderr, r"target 'default': secret '\w+': kiln has the variable '\w+' from the environment for itself")
 
+    def test_no_secret_of_an_image_of_a_fleet_is_one_of_kilns_own(self):
+        self.write("fleet/images/fleet.json", json.dumps({"registry": "ghcr.io", "namespace": "acme", "profiles": []}))
+        self.write("fleet/images/base/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+        for secret in ({"id": "COSIGN_PASSWORD"}, {"id": "key", "env": "KILN_SIGN_KEY"}):
+            self.write("fleet/images/base/image.json", json.dumps({"kind": "base", "secrets": [secret]}))
+            refused = self.kiln("bake", cwd=self.folder / "fleet", code=2, env={"COSIGN_PASSWORD": "hidden", "KILN_SIGN_KEY": "hidden"})
+            self.assertRegex(refused.stderr, r"image\.json.*secret '\w+': kiln has the variable '\w+' from the environment for itself")
+
     def test_no_variable_of_a_bake_file_is_one_of_kilns_own(self):
         for name in ("COSIGN_PASSWORD", "KILN_SIGN_KEY", "KILN_LOG_TOKEN"):
             self.write("app/docker-bake.hcl", f'variable "{name}" {{ default = "" }}\ntarget "default" {{ args = {{ A = {name} }} }}\n')

@@ -585,6 +585,7 @@ class ExpandedArguments(harness.KilnTest):
             "WORKDIR /$S\nCOPY nothing .": "nothing",
             "COPY ${S#h} /": "***",
             "COPY ${S%//*} /": "***",
+            "COPY ${NOPE:?x${S#h}} /": "x***",
             "USER ${S%%/*}\nRUN true": "***",
             "ENV VALUE=${S/1000/200}\nUSER $VALUE\nRUN true": "***",
             "STOPSIGNAL ${S%%/*}": "***",
@@ -595,7 +596,7 @@ class ExpandedArguments(harness.KilnTest):
             with self.subTest(lines):
                 self.write("app/Dockerfile", f"FROM scratch\nARG DB_PASSWORD\nARG S=$DB_PASSWORD\nCOPY busybox /bin/sh\n{lines}\n")
                 self.assertIn(shown, self.tell_all(code=None))
-        for line in (f"FROM {self.registry_address}/acme/${{S#hunter2}}", "FROM UP:${S%%/*}"):
+        for line in (f"FROM {self.registry_address}/acme/${{S#hunter2}}", "FROM UP:${S%%/*}", "FROM ${NOPE:?x${S#h}}"):
             with self.subTest(line):
                 self.write("app/Dockerfile", f"ARG DB_PASSWORD\nARG S=$DB_PASSWORD\n{line}\n")
                 self.assertIn("***", self.tell_all(code=None))

@@ -14,9 +14,9 @@ namespace kiln::cli {
 namespace {
 
 std::string visible_line(std::string_view line, const LogFolds& service) {
-  std::string result;
-  for (const std::string_view part : split(line, '\t')) result += (result.empty() ? "" : "\t") + printable(part);
-  return service.inert(result);
+  std::vector<std::string> parts;
+  for (const std::string_view part : split(line, '\t')) parts.push_back(printable(part));
+  return service.inert(join(parts, "\t"));
 }
 
 }  // namespace

@@ -15,12 +15,10 @@ void apply_secrets(const Value& value, TargetSpec& target, const AttributeFolder
   target.secrets.clear();
   for (const Value& entry : value.items()) {
     SecretSource& secret = target.secrets.emplace_back(parse_secret(text_of_entry(EntryKind::secret, entry)));
-    // One that is only an id is the variable of that name.
-    const std::string variable = secret.file ? "" : secret.environment.value_or(secret.id);
-    if (is_own_secret(variable)) {
+    if (const auto own = own_secret_of(secret)) {
       throw Error(Category::usage,
                   fmt::format("target '{}': secret '{}': kiln has the variable '{}' from the environment for itself",
-                              printable(target.name), printable(secret.id), variable));
+                              printable(target.name), printable(secret.id), *own));
     }
     if (secret.file) secret.file = path_of_caller(secret.file->native(), folders);
   }

@@ -69,6 +69,17 @@ TEST_CASE("more values than a text can be searched for are refused") {
               "modifiers of variables make more than 1000 values of secrets, which cannot all be kept out of messages");
 }
 
+TEST_CASE("what was made is counted once, and neither parts nor what a Dockerfile says are") {
+  std::string lines = "begin";
+  for (int i = 0; i < 1200; ++i) lines += " line" + std::to_string(i);
+  const SecretValues secrets = secrets_of({{"PRIVATE_KEY", lines}});
+  secrets.add_public("COPY python-x /");
+  secrets.add_parts_of(lines);
+  for (int i = 0; i < 2000; ++i) secrets.add_made_of(lines, "rest of it");
+  secrets.add_made_of(lines, "python");
+  CHECK(secrets.masked("line7, rest of it, python") == "***, ***, python");
+}
+
 TEST_CASE("parts of a secret count where it stood in a word") {
   const SecretValues secrets =
       secrets_of({{"DB_PASSWORD", "hunter2//secret/../tale:1000"}, {"X_TOKEN", "https://h.example/a"}});
